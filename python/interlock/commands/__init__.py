@@ -1,0 +1,1 @@
+"""The subcommands of ``interlock``: one module each, with ``register(subparsers)``."""

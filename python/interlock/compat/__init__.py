@@ -1,0 +1,1 @@
+"""Bit-exact hashes of published functions, for matching rows keyed by them."""

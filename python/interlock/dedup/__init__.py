@@ -1,0 +1,1 @@
+"""What makes one proposal the same as another: in memory and in PostgreSQL."""

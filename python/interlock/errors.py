@@ -1,0 +1,100 @@
+"""Every error Interlock raises: one base class, typed subclasses with fields.
+
+Messages never contain a secret or another tenant's data.
+"""
+
+from __future__ import annotations
+
+
+class InterlockError(Exception):
+    """Base of every error raised by Interlock."""
+
+
+# --- hashing, targets
+
+
+class CanonicalizationError(InterlockError, ValueError):
+    """A payload has no canonical form.
+
+    Attributes:
+        path: where in the payload, as a JSON path (``$.items[3]``) or ``""`` for the whole.
+        reason: a short machine-readable word such as ``"nan"`` or ``"depth"``.
+
+    """
+
+    def __init__(self, message: str, *, path: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+        self.reason = reason
+
+
+class GrammarError(InterlockError, ValueError):
+    """A target grammar given to ``register_grammar`` is not valid."""
+
+
+# --- dedup
+
+
+class LifecycleError(InterlockError):
+    """A transition that the lifecycle does not have, or a stale attempt.
+
+    Attributes:
+        from_: the state the proposal is in, or None if it could not be seen.
+        to: the state asked for.
+
+    """
+
+    def __init__(self, message: str, *, from_: str | None = None, to: str | None = None) -> None:
+        super().__init__(message)
+        self.from_ = from_
+        self.to = to
+
+
+# --- tenancy
+
+
+class TenantInvariantError(InterlockError):
+    """Base of every refusal that protects the boundary between tenants."""
+
+
+class ScopeMissing(TenantInvariantError):  # noqa: N818 - the design's name
+    """A connection or statement was asked for outside any scope."""
+
+
+class ScopeEnded(TenantInvariantError):  # noqa: N818
+    """The scope in use has already ended."""
+
+
+class ScopeConflict(TenantInvariantError):  # noqa: N818
+    """A second tenant was entered inside a tenant, or a connection of another scope was used."""
+
+
+class ScopeEscalation(TenantInvariantError):  # noqa: N818
+    """``pre_org_resolution_scope`` was entered inside a tenant scope."""
+
+
+class InvalidOrgId(TenantInvariantError, ValueError):  # noqa: N818
+    """The value given as an org id cannot be one."""
+
+
+class RoleViolation(TenantInvariantError):  # noqa: N818
+    """A database role has rights that the pool it serves must not have (or lacks those it needs)."""
+
+
+class PoolerDetected(TenantInvariantError):  # noqa: N818
+    """The server is behind a pooler and the mode asked for cannot work there."""
+
+
+class TransactionRequired(TenantInvariantError):  # noqa: N818
+    """Behind a pooler, a statement was sent outside ``.transaction()``."""
+
+
+# --- schema, embedded PostgreSQL
+
+
+class MigrationError(InterlockError):
+    """``interlock.schema.migrate`` could not be applied."""
+
+
+class EmbeddedPostgresError(InterlockError):
+    """The embedded PostgreSQL could not be found, created or started."""

@@ -1,0 +1,1 @@
+"""Scope, pools and connections: acquisition is routed by a context-local scope and fails closed."""

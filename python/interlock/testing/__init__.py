@@ -1,0 +1,1 @@
+"""Isolation as a property, the pytest plugin, the embedded PostgreSQL."""

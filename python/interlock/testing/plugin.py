@@ -1,0 +1,1 @@
+"""Pytest plugin: embedded PostgreSQL, roles, isolation."""

@@ -1,0 +1,1 @@
+//! Self-describing tokens and the scanner that finds them.

@@ -1,0 +1,1 @@
+//! Bit-exact hashes of the published reference functions.

@@ -1,0 +1,1 @@
+//! Lifecycle, the in-memory index and its decision.

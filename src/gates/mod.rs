@@ -1,0 +1,1 @@
+//! Decides whether one more emission may happen.

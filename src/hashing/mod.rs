@@ -1,0 +1,1 @@
+//! What makes two actions the same: canonical forms and their digests.

@@ -1,0 +1,1 @@
+//! Verb and target of an operations command.

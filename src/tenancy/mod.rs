@@ -1,0 +1,1 @@
+//! Scope rules, the seal, the reply scanner.
