@@ -1,0 +1,29 @@
+"""The three roles of a multi-tenant database: owner, runtime, admin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from interlock.testing.postgres import quote_identifier
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Names of the roles: who owns the tables, who serves requests under RLS, who works across tenants."""
+
+    owner: str = "interlock_owner"
+    app: str = "interlock_app"
+    admin: str = "interlock_admin"
+
+    def create_statements(self) -> list[str]:
+        """SQL for a superuser that creates the roles that are missing, with the rights each must (not) have."""
+        rights = {
+            self.owner: "LOGIN NOSUPERUSER NOBYPASSRLS",
+            self.app: "LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE",
+            self.admin: "LOGIN NOSUPERUSER BYPASSRLS",
+        }
+        return [
+            f"DO $do$ BEGIN CREATE ROLE {quote_identifier(role)} {flags}; "
+            "EXCEPTION WHEN duplicate_object THEN NULL; END $do$"
+            for role, flags in rights.items()
+        ]
