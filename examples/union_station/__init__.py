@@ -1,0 +1,1 @@
+"""Union Station: a FastAPI and asyncpg service on a FORCE-RLS database, the reference user of Interlock."""
