@@ -14,7 +14,6 @@ from interlock.web import current_org
 router = APIRouter(prefix="/people", tags=["people"])
 
 OrgId = Annotated[UUID, Depends(current_org)]
-COLUMNS = "id, name, email, note"
 
 
 class NewPerson(BaseModel):
@@ -32,7 +31,7 @@ class Changes(BaseModel):
 async def add(request: Request, org_id: OrgId, body: NewPerson) -> dict[str, Any]:
     try:
         row = await request.app.state.pools.fetchrow(
-            f"INSERT INTO people (org_id, name, email, note) VALUES ($1, $2, $3, $4) RETURNING {COLUMNS}",  # noqa: S608
+            "INSERT INTO people (org_id, name, email, note) VALUES ($1, $2, $3, $4) RETURNING id, name, email, note",
             org_id,
             body.name,
             body.email,
@@ -48,7 +47,7 @@ async def list_people(
     request: Request, org_id: OrgId, name: Annotated[str | None, Query(max_length=200)] = None
 ) -> list[dict[str, Any]]:
     rows = await request.app.state.pools.fetch(
-        f"SELECT {COLUMNS} FROM people WHERE $1::text IS NULL OR name = $1 ORDER BY name, id",  # noqa: S608
+        "SELECT id, name, email, note FROM people WHERE $1::text IS NULL OR name = $1 ORDER BY name, id",
         name,
     )
     return [dict(row) for row in rows]
@@ -57,7 +56,7 @@ async def list_people(
 @router.get("/{person_id}")
 async def read(request: Request, org_id: OrgId, person_id: UUID) -> dict[str, Any]:
     return _found(
-        await request.app.state.pools.fetchrow(f"SELECT {COLUMNS} FROM people WHERE id = $1", person_id)  # noqa: S608
+        await request.app.state.pools.fetchrow("SELECT id, name, email, note FROM people WHERE id = $1", person_id)
     )
 
 
@@ -66,7 +65,7 @@ async def change(request: Request, org_id: OrgId, person_id: UUID, body: Changes
     return _found(
         await request.app.state.pools.fetchrow(
             "UPDATE people SET name = coalesce($2, name), note = coalesce($3, note) "
-            f"WHERE id = $1 RETURNING {COLUMNS}",
+            "WHERE id = $1 RETURNING id, name, email, note",
             person_id,
             body.name,
             body.note,

@@ -1,0 +1,41 @@
+"""Checks that ``_native.pyi`` is what the extension is: generated, committed, and true at run time.
+
+``--write`` generates it again. It is never edited by hand.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+STUB = ROOT / "python" / "interlock" / "_native.pyi"
+HEADER = "# Generated from the Rust sources by `make stubs`; do not edit.\n"
+
+
+def generated() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["-m", "maturin", "generate-stubs", "--quiet", "--profile", "release", "--out", folder]
+        subprocess.run([sys.executable, *command, "--interpreter", sys.executable], cwd=ROOT, check=True)
+        stub = next(Path(folder).rglob("*.pyi"))
+        subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", "--isolated", str(stub)], check=True)
+        return HEADER + stub.read_text(encoding="utf-8")
+
+
+def main() -> int:
+    text = generated()
+    if "--write" in sys.argv:
+        STUB.write_text(text, encoding="utf-8")
+        return 0
+    if not STUB.exists() or STUB.read_text(encoding="utf-8") != text:
+        sys.stderr.write(f"{STUB.relative_to(ROOT)} is not what the sources say: run `make stubs` and commit it\n")
+        return 1
+    return subprocess.run(
+        [sys.executable, "-m", "mypy.stubtest", "--ignore-disjoint-bases", "interlock._native"], cwd=ROOT, check=False
+    ).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
