@@ -77,6 +77,10 @@ class InvalidOrgId(TenantInvariantError, ValueError):  # noqa: N818
     """The value given as an org id cannot be one."""
 
 
+class InvalidReason(TenantInvariantError, ValueError):  # noqa: N818
+    """The reason of a ``pre_org_resolution_scope`` is missing or blank."""
+
+
 class RoleViolation(TenantInvariantError):  # noqa: N818
     """A database role has rights that the pool it serves must not have (or lacks those it needs)."""
 

@@ -2,6 +2,7 @@
 
 mod canary;
 mod compat;
+mod current;
 mod dedup;
 mod errors;
 mod gates;
@@ -29,6 +30,12 @@ mod native {
     // targets
 
     // tenancy
+    #[pymodule_export]
+    use super::tenancy::{
+        BreakGlass, FreshRoot, Scope, TenantContext, canonical_org_id, current_frame,
+        current_org_id, current_scope, frame_allows, pre_org_resolution_scope, require_frame,
+        tenant_scope,
+    };
 
     /// The version of the crate this module was built from.
     #[pymodule_export]
