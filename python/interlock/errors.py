@@ -102,3 +102,40 @@ class MigrationError(InterlockError):
 
 class EmbeddedPostgresError(InterlockError):
     """The embedded PostgreSQL could not be found, created or started."""
+
+
+# --- testing
+
+
+class CanaryRangeError(InterlockError, ValueError):
+    """A part of a canary does not fit its digits.
+
+    Attributes:
+        part: ``"org"``, ``"endpoint"``, ``"field"`` or ``"serial"``.
+        value: what was given.
+        maximum: the largest value that fits.
+
+    """
+
+    def __init__(self, message: str, *, part: str = "", value: int = 0, maximum: int = 0) -> None:
+        super().__init__(message)
+        self.part = part
+        self.value = value
+        self.maximum = maximum
+
+
+class HarnessError(InterlockError):
+    """The isolation harness cannot run: the message says what to change."""
+
+
+class IsolationLeak(InterlockError, AssertionError):  # noqa: N818 - it is the finding, not a fault of the harness
+    """One org could see, change or infer something of another.
+
+    Attributes:
+        leak: the finding (``interlock.testing.Leak``): oracle, endpoint, transcript.
+
+    """
+
+    def __init__(self, message: str, *, leak: object = None) -> None:
+        super().__init__(message)
+        self.leak = leak

@@ -16,6 +16,8 @@ mod tenancy;
 #[pyo3(name = "_native")]
 mod native {
     // canary
+    #[pymodule_export]
+    use super::canary::{CanaryHit, encode_canary, scan_canaries};
 
     // compat
 
