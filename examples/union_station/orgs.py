@@ -30,7 +30,7 @@ class SignedUp(BaseModel):
 async def sign_up(request: Request, body: SignUp) -> SignedUp:
     """Create an org; the key in the answer is not stored and not shown again."""
     api_key = secrets.token_urlsafe(24)
-    with pre_org_resolution_scope("sign-up: the org does not exist yet"):
+    with pre_org_resolution_scope("sign-up: the org does not exist yet"):  # interlock: ok nobody is signed in yet
         async with request.app.state.pools.transaction() as connection:
             org_id = await connection.fetchval("INSERT INTO orgs (name) VALUES ($1) RETURNING org_id", body.name)
             await connection.execute(

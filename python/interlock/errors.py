@@ -139,3 +139,10 @@ class IsolationLeak(InterlockError, AssertionError):  # noqa: N818 - it is the f
     def __init__(self, message: str, *, leak: object = None) -> None:
         super().__init__(message)
         self.leak = leak
+
+
+# --- sweep
+
+
+class SweepError(InterlockError, ValueError):
+    """A sweep was asked for something it cannot do: an unknown rule, an unreadable baseline."""

@@ -1,0 +1,59 @@
+"""What a sweep returns."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One place that breaks a rule.
+
+    Attributes:
+        path: the file, relative to the folder the sweep ran in, with ``/``.
+        line, column: where, from 1.
+        rule: the rule's id, such as ``IL102``.
+        message: what is wrong there and what would mend it.
+        trail: for rules about reachability, how unscoped code gets there, outermost first.
+        subject: the function or name concerned; with the rule and path it identifies the finding in a baseline,
+            so that a finding keeps its identity when lines move.
+
+    """
+
+    path: str
+    line: int
+    column: int
+    rule: str
+    message: str
+    trail: tuple[str, ...] = ()
+    subject: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest that survives moved lines: of the rule, the path, the subject and the trail."""
+        text = "\0".join((self.rule, self.path, self.subject, *self.trail))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, order=True)
+class Unchecked:
+    """A file that could not be checked, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass
+class Report:
+    """The findings, what was suppressed, and what could not be checked."""
+
+    findings: list[Finding] = field(default_factory=list)
+    suppressed: list[Finding] = field(default_factory=list)
+    baselined: list[Finding] = field(default_factory=list)
+    unchecked: list[Unchecked] = field(default_factory=list)
+    files: int = 0
+
+    def ok(self, *, strict: bool = False) -> bool:
+        """Whether a merge may pass; ``strict`` also asks that every file was checked."""
+        return not self.findings and not (strict and self.unchecked)
