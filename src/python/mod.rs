@@ -7,6 +7,7 @@ mod dedup;
 mod errors;
 mod gates;
 mod hashing;
+mod seal;
 mod shell;
 mod targets;
 mod tenancy;
@@ -32,6 +33,8 @@ mod native {
     // targets
 
     // tenancy
+    #[pymodule_export]
+    use super::seal::{Key, scope_key_pads};
     #[pymodule_export]
     use super::tenancy::{
         BreakGlass, FreshRoot, Scope, TenantContext, canonical_org_id, current_frame,

@@ -152,14 +152,13 @@ impl<T> Frame<T> {
 
     /// Takes `outer`, left before `self` in the same context, out of the chain above `self`.
     fn unlink(self: &Arc<Self>, outer: &Arc<Self>) {
-        let mut next = Some(Arc::clone(self));
-        while let Some(frame) = next {
-            let mut parent = frame.parent.lock();
-            if parent.as_ref().is_some_and(|parent| Arc::ptr_eq(parent, outer)) {
-                *parent = outer.parent();
+        let mut frame = Arc::clone(self);
+        while let Some(parent) = frame.parent() {
+            if Arc::ptr_eq(&parent, outer) {
+                *frame.parent.lock() = outer.parent();
                 return;
             }
-            next = parent.clone();
+            frame = parent;
         }
     }
 }

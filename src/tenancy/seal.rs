@@ -28,12 +28,12 @@ pub struct SealKey {
     id: String,
 }
 
-/// The key XORed with the two constants of RFC 2104: what the database stores. As secret as the key.
+/// The two padded keys of RFC 2104: what the database stores. As secret as the key itself.
 #[derive(Clone)]
 pub struct Pads {
-    /// key XOR 0x36…
+    /// Each byte of the key XOR 0x36.
     pub inner: [u8; BLOCK_LENGTH],
-    /// key XOR 0x5c…
+    /// Each byte of the key XOR 0x5c.
     pub outer: [u8; BLOCK_LENGTH],
 }
 
@@ -58,7 +58,9 @@ impl SealKey {
             id: String::new(),
         };
         // An HMAC of a constant names the key without helping to find it.
-        key.id = key.hmac(b"interlock scope key id")[..16].to_owned();
+        let mut id = key.hmac(b"interlock scope key id");
+        id.truncate(16);
+        key.id = id;
         Ok(key)
     }
 

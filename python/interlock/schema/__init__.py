@@ -15,11 +15,15 @@ from interlock.errors import MigrationError
 if TYPE_CHECKING:
     from asyncpg import Connection
 
+    from interlock.tenancy import Key
+
 # Two migrations at once would both find an object missing; any constant does.
 _MIGRATION_LOCK = 0x1A7E_810C
 
 
-async def migrate(owner_connection: Connection, *, tenant_role: str, admin_role: str) -> None:
+async def migrate(
+    owner_connection: Connection, *, tenant_role: str, admin_role: str, scope_key: Key | None = None
+) -> None:
     """Create or update Interlock's schema ``interlock``, in one transaction.
 
     Args:
@@ -27,12 +31,15 @@ async def migrate(owner_connection: Connection, *, tenant_role: str, admin_role:
             create a schema in the database.
         tenant_role: the runtime role, which row-level security restricts.
         admin_role: the BYPASSRLS role for cross-tenant work.
+        scope_key: the key of tamper-evident scopes, if they are used; it becomes valid beside the one before it.
 
     Raises:
         MigrationError: a role does not exist, or a statement failed; nothing was changed.
 
     """
     import asyncpg
+
+    from interlock.tenancy import rotate_scope_key
 
     await _require_roles(owner_connection, tenant_role, admin_role)
     roles = {"tenant_role": tenant_role, "admin_role": admin_role}
@@ -43,6 +50,8 @@ async def migrate(owner_connection: Connection, *, tenant_role: str, admin_role:
                 await owner_connection.execute(with_roles(text, roles))
             except asyncpg.PostgresError as error:
                 raise MigrationError(f"{name}: {error}: nothing was changed") from error
+        if scope_key is not None:
+            await rotate_scope_key(owner_connection, scope_key)
 
 
 def schema_files() -> list[tuple[str, str]]:

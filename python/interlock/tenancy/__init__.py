@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from interlock.errors import (
     InvalidOrgId,
@@ -29,11 +29,13 @@ from interlock.tenancy.scope import (
     tenant_scope,
     with_tenant,
 )
+from interlock.tenancy.seal import Key, rotate_scope_key
 
 __all__ = [
     "BreakGlass",
     "InvalidOrgId",
     "InvalidReason",
+    "Key",
     "OrgId",
     "PoolerDetected",
     "RoleViolation",
@@ -48,6 +50,7 @@ __all__ = [
     "current_org_id",
     "current_scope",
     "pre_org_resolution_scope",
+    "rotate_scope_key",
     "spawn_scoped",
     "tenant_scope",
     "with_tenant",

@@ -88,7 +88,8 @@ class Scope(Protocol):
         exc: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None: ...
-    def __call__(self, function: Function, /) -> Function: ...
+    def __call__(self, function: Function, /) -> Function:
+        """Decorate a function or an async function. Raises ``TypeError`` for a generator."""
 
 
 class _PreOrgResolutionScope(Protocol):

@@ -1,0 +1,62 @@
+-- Who a session works for. Run by interlock.schema.migrate, or by psql -v tenant_role=… -v admin_role=….
+
+-- CREATE SCHEMA IF NOT EXISTS would ask for the right to create one even where it exists.
+DO $$
+BEGIN
+    IF to_regnamespace('interlock') IS NULL THEN
+        CREATE SCHEMA interlock;
+    END IF;
+END
+$$;
+REVOKE ALL ON SCHEMA interlock FROM PUBLIC;
+GRANT USAGE ON SCHEMA interlock TO :"tenant_role", :"admin_role";
+
+-- --- the seal of a tamper-evident scope
+
+-- HMAC-SHA256 keys as their two pads (RFC 2104), because PostgreSQL has sha256() but no HMAC without an extension.
+-- Never in a function body: pg_proc.prosrc is readable by everybody.
+CREATE TABLE IF NOT EXISTS interlock.scope_keys (
+    id text PRIMARY KEY,
+    inner_pad bytea NOT NULL CHECK (octet_length(inner_pad) = 64),
+    outer_pad bytea NOT NULL CHECK (octet_length(outer_pad) = 64),
+    added_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+-- Default privileges of the owner may have granted something.
+REVOKE ALL ON interlock.scope_keys FROM PUBLIC, :"tenant_role", :"admin_role";
+
+-- The org of this session, if the seal beside it verifies; else SQLSTATE 42501. It never returns NULL.
+-- In a policy, call it inside a sub-select, so that it runs once per statement and not once per row:
+--     USING (org_id = (SELECT interlock.current_org()))
+-- PARALLEL RESTRICTED: a worker has another process id than the backend that the seal is bound to.
+CREATE OR REPLACE FUNCTION interlock.current_org(setting text DEFAULT 'app.current_org_id') RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    org text := current_setting(setting, true);
+    seal text[] := string_to_array(current_setting('interlock.seal', true), '.');  -- key id, expiry, mac
+    mac text;
+BEGIN
+    IF org IS NULL OR org = '' THEN
+        RAISE insufficient_privilege USING MESSAGE = 'no tenant scope in this session',
+            HINT = 'Acquire the connection inside tenant_scope(org_id).';
+    END IF;
+    SELECT encode(sha256(k.outer_pad || sha256(k.inner_pad || convert_to(
+               format('interlock.scope.1|%s|%s|%s', pg_backend_pid(), seal[2], org), 'UTF8'))), 'hex')
+      INTO mac FROM interlock.scope_keys AS k WHERE k.id = seal[1];
+    -- Digests are compared, so that the time taken tells nothing about a prefix that matches.
+    IF mac IS NULL OR seal[3] IS NULL
+       OR sha256(convert_to(mac, 'UTF8')) <> sha256(convert_to(seal[3], 'UTF8')) THEN
+        RAISE insufficient_privilege USING MESSAGE = 'the tenant scope of this session is not sealed',
+            HINT = 'The setting was changed by a statement, or the key is not one that migrate() installed.';
+    END IF;
+    -- Cast only now: what verifies was written by a key holder.
+    IF seal[2]::bigint <= extract(epoch FROM clock_timestamp()) THEN
+        RAISE insufficient_privilege USING MESSAGE = 'the seal of this tenant scope has expired',
+            HINT = 'Seals live five minutes: compare the clocks of the application and the database.';
+    END IF;
+    RETURN org;
+END
+$$;
+REVOKE ALL ON FUNCTION interlock.current_org(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION interlock.current_org(text) TO :"tenant_role";
