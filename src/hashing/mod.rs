@@ -1,3 +1,6 @@
 //! What makes two actions the same: canonical forms and their digests.
 
 pub mod digest;
+pub mod http;
+pub mod json;
+pub mod operation;

@@ -7,6 +7,9 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::hashing::http::HttpError;
+use crate::hashing::json::JsonError;
+
 /// Raises `interlock.errors.<class>(message, **fields)`.
 pub(super) fn raise<'py>(
     py: Python<'py>,
@@ -24,5 +27,22 @@ pub(super) fn raise<'py>(
         let err = PyRuntimeError::new_err(message);
         err.set_cause(py, Some(why));
         err
+    })
+}
+
+/// A value that has no canonical JSON.
+pub(super) fn json(py: Python<'_>, error: &JsonError) -> PyErr {
+    canonicalization(py, error.to_string(), &error.path, error.fault.reason())
+}
+
+/// A method or path that no request has.
+pub(super) fn http(py: Python<'_>, error: HttpError) -> PyErr {
+    canonicalization(py, error.to_string(), error.argument(), error.reason())
+}
+
+fn canonicalization(py: Python<'_>, message: String, path: &str, reason: &str) -> PyErr {
+    raise(py, "CanonicalizationError", message, |fields| {
+        fields.set_item("path", path)?;
+        fields.set_item("reason", reason)
     })
 }

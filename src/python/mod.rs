@@ -27,6 +27,11 @@ mod native {
     // gates
 
     // hashing
+    #[pymodule_export]
+    use super::hashing::{
+        Absent, JsonText, canonical_http, canonical_json, database_operation_hash,
+        http_request_hash, json_hash, notification_hash,
+    };
 
     // shell
 

@@ -1,0 +1,90 @@
+//! Numbers: ECMAScript `Number::toString` (RFC 8785 section 3.2.2.3), and exact integers.
+
+use super::{Fault, Mode};
+
+/// The first integer whose neighbour a double cannot hold.
+const EXACT: i64 = 1 << 53;
+/// From here on ECMAScript prints an exponent, which no integer of ours has.
+const EXPONENT: f64 = 1e21;
+
+/// Prints a float.
+#[allow(clippy::cast_possible_truncation)] // the range is checked first
+#[allow(clippy::cast_precision_loss)] // 2^53 is exact
+pub fn write_float(out: &mut Vec<u8>, value: f64, mode: Mode) -> Result<(), Fault> {
+    if !value.is_finite() {
+        return Err(Fault::NotFinite(match value {
+            v if v.is_nan() => "NaN",
+            v if v > 0.0 => "Infinity",
+            _ => "-Infinity",
+        }));
+    }
+    let size = value.abs();
+    let integral = size < EXPONENT && value.fract() == 0.0;
+    if integral && size <= EXACT as f64 {
+        write_display(out, value as i64);
+    } else if integral && mode == Mode::Exact {
+        write_display(out, value as i128);
+    } else {
+        out.extend_from_slice(ryu_js::Buffer::new().format_finite(value).as_bytes());
+    }
+    Ok(())
+}
+
+/// Prints an integer of machine size.
+#[allow(clippy::cast_precision_loss)] // rounding is what Mode::Jcs asks for
+pub fn write_integer(out: &mut Vec<u8>, value: i64, mode: Mode) -> Result<(), Fault> {
+    if mode == Mode::Jcs && value.unsigned_abs() > EXACT.unsigned_abs() {
+        return write_float(out, value as f64, mode);
+    }
+    write_display(out, value);
+    Ok(())
+}
+
+/// Prints an integer literal: decimal digits without leading zeros, after an optional `-`.
+pub fn write_literal(out: &mut Vec<u8>, literal: &str, mode: Mode) -> Result<(), Fault> {
+    match mode {
+        Mode::Exact if literal == "-0" => out.push(b'0'),
+        Mode::Exact => out.extend_from_slice(literal.as_bytes()),
+        Mode::Jcs => return write_decimal(out, literal, mode),
+    }
+    Ok(())
+}
+
+/// Prints a literal with a fraction or an exponent, rounded to the nearest double.
+pub fn write_decimal(out: &mut Vec<u8>, literal: &str, mode: Mode) -> Result<(), Fault> {
+    match literal.parse::<f64>() {
+        Ok(value) if value.is_finite() => write_float(out, value, mode),
+        _ => Err(Fault::Overflow),
+    }
+}
+
+/// The decimal digits of an unsigned integer given as little-endian bytes. Quadratic: bound it first.
+pub fn decimal_digits(little_endian: &[u8]) -> String {
+    const CHUNK: u64 = 1_000_000_000;
+    let mut limbs: Vec<u32> = little_endian
+        .chunks(4)
+        .map(|bytes| bytes.iter().rev().fold(0, |limb, &byte| limb << 8 | u32::from(byte)))
+        .collect();
+    let mut chunks = Vec::new();
+    while let Some(last) = limbs.iter().rposition(|&limb| limb != 0) {
+        limbs.truncate(last + 1);
+        let mut rest = 0;
+        for limb in limbs.iter_mut().rev() {
+            let dividend = rest << 32 | u64::from(*limb);
+            #[allow(clippy::cast_possible_truncation)] // rest < CHUNK, so the quotient fits a limb
+            {
+                *limb = (dividend / CHUNK) as u32;
+            }
+            rest = dividend % CHUNK;
+        }
+        chunks.push(rest);
+    }
+    let Some(first) = chunks.pop() else {
+        return "0".to_owned();
+    };
+    chunks.iter().rev().fold(first.to_string(), |text, chunk| text + &format!("{chunk:09}"))
+}
+
+fn write_display<I: itoa::Integer>(out: &mut Vec<u8>, value: I) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}

@@ -1,0 +1,293 @@
+//! Walks a Python value and writes its canonical JSON, without a tree in between.
+//!
+//! Every reference is owned: while the members of a container are taken no Python code runs, and
+//! whatever the code of an enum or a time zone does to a container afterwards, what was taken stays
+//! alive. Nesting is a counted stack of frames, not recursion.
+
+use pyo3::PyTypeInfo;
+use pyo3::exceptions::PyUnicodeEncodeError;
+use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use smallvec::SmallVec;
+
+use super::scalar::{self, Plain};
+use crate::hashing::json::order::{order_prefix, utf16_order};
+use crate::hashing::json::{Fault, JsonError, Place, Sink, Step};
+use crate::python::errors;
+
+/// Where a value stands in the payload it belongs to.
+#[derive(Clone, Copy)]
+pub(super) struct Position {
+    /// The path of the value.
+    pub(super) root: &'static str,
+    /// How many containers surround it.
+    pub(super) outer: usize,
+}
+
+impl Position {
+    pub(super) const WHOLE: Self = Self { root: "$", outer: 0 };
+}
+
+/// Why a walk ended early: the payload's fault, or an exception of its own code.
+pub(super) enum Refusal {
+    Fault(Fault),
+    Raised(PyErr),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<PyErr> for Refusal {
+    fn from(raised: PyErr) -> Self {
+        Self::Raised(raised)
+    }
+}
+
+/// Writes the canonical JSON of `value`.
+pub(super) fn write_value(
+    sink: &mut Sink,
+    value: &Bound<'_, PyAny>,
+    position: Position,
+) -> PyResult<()> {
+    let mut walk =
+        Walk { frames: SmallVec::new(), members: SmallVec::new(), outer: position.outer };
+    walk.run(sink, value).map_err(|refusal| match refusal {
+        Refusal::Fault(fault) => errors::json(
+            value.py(),
+            &JsonError::at(position.root, walk.steps().into_iter().rev(), fault),
+        ),
+        Refusal::Raised(raised) => raised,
+    })
+}
+
+/// The UTF-8 of a string; `what` names it in the fault.
+pub(super) fn utf8<'a>(
+    text: &'a Bound<'_, PyString>,
+    what: &'static str,
+) -> Result<&'a str, Refusal> {
+    text.to_str().map_err(|raised| {
+        if raised.is_instance_of::<PyUnicodeEncodeError>(text.py()) {
+            Refusal::Fault(Fault::Surrogate(what))
+        } else {
+            Refusal::Raised(raised)
+        }
+    })
+}
+
+struct Walk<'py> {
+    frames: SmallVec<[Frame<'py>; 6]>,
+    /// Members of all objects that have not ended, outermost first.
+    members: SmallVec<[Member<'py>; 12]>,
+    outer: usize,
+}
+
+/// A container that has begun and not ended. `next` is what is to be written next.
+enum Frame<'py> {
+    Object { begin: usize, next: usize },
+    List { list: Bound<'py, PyList>, next: usize, length: usize },
+    Tuple { tuple: Bound<'py, PyTuple>, next: usize },
+}
+
+struct Member<'py> {
+    name: Bound<'py, PyString>,
+    prefix: u64,
+    /// Taken when it is written.
+    value: Option<Bound<'py, PyAny>>,
+}
+
+impl Member<'_> {
+    /// The name's UTF-8, which was checked, and is kept by the string, since the member was taken.
+    fn text(&self) -> &str {
+        self.name.to_str().unwrap_or_default()
+    }
+}
+
+impl<'py> Walk<'py> {
+    fn run(&mut self, sink: &mut Sink, value: &Bound<'py, PyAny>) -> Result<(), Refusal> {
+        self.value(sink, value)?;
+        while let Some(frame) = self.frames.last_mut() {
+            let following = match frame {
+                Frame::Object { begin, next } if *next == self.members.len() => {
+                    self.members.truncate(*begin);
+                    None
+                }
+                Frame::Object { begin, next } => {
+                    if *next > *begin {
+                        sink.raw(b",");
+                    }
+                    let member = &mut self.members[*next];
+                    *next += 1;
+                    let value = member.value.take();
+                    sink.string(member.text())?;
+                    sink.raw(b":");
+                    value
+                }
+                Frame::List { list, next, length } => {
+                    if list.len() != *length {
+                        return Err(Fault::Changed.into());
+                    }
+                    next_element(sink, next, *length, |index| list.get_item(index))?
+                }
+                Frame::Tuple { tuple, next } => {
+                    next_element(sink, next, tuple.len(), |index| tuple.get_item(index))?
+                }
+            };
+            match following {
+                Some(value) => self.value(sink, &value)?,
+                None => self.end(sink),
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, sink: &mut Sink) {
+        let bracket: &[u8] = match self.frames.pop() {
+            Some(Frame::Object { .. }) => b"}",
+            _ => b"]",
+        };
+        sink.raw(bracket);
+    }
+
+    /// Writes a value, or the bracket that begins it.
+    fn value(&mut self, sink: &mut Sink, value: &Bound<'py, PyAny>) -> Result<(), Refusal> {
+        sink.count_value()?;
+        if let Some(text) = exactly::<PyString>(value) {
+            sink.string(utf8(text, "the string")?)?;
+        } else if let Some(int) = exactly::<PyInt>(value) {
+            scalar::write_int(sink, int)?;
+        } else if let Some(dict) = exactly::<PyDict>(value) {
+            self.begin_object(sink, dict)?;
+        } else if let Some(flag) = exactly::<PyBool>(value) {
+            sink.raw(if flag.is_true() { b"true" } else { b"false" });
+        } else if let Some(float) = exactly::<PyFloat>(value) {
+            sink.float(float.value())?;
+        } else if value.is_none() {
+            sink.raw(b"null");
+        } else if let Some(list) = exactly::<PyList>(value) {
+            self.begin_list(sink, list)?;
+        } else if let Some(tuple) = exactly::<PyTuple>(value) {
+            self.begin_tuple(sink, tuple)?;
+        } else {
+            self.other_value(sink, value)?;
+        }
+        Ok(())
+    }
+
+    /// A value of a subclass, of an enum, or of a type with one JSON form.
+    #[cold]
+    fn other_value(&mut self, sink: &mut Sink, value: &Bound<'py, PyAny>) -> Result<(), Refusal> {
+        match scalar::plain(value)? {
+            Plain::Written(text) => sink.string(&text)?,
+            Plain::Value(inner) => self.value(sink, &inner)?,
+            Plain::String(text) => sink.string(utf8(&text, "the string")?)?,
+            Plain::Int(int) => scalar::write_int(sink, &int)?,
+            Plain::Float(float) => sink.float(float)?,
+            Plain::Dict(dict) => self.begin_object(sink, &dict)?,
+            Plain::List(list) => self.begin_list(sink, &list)?,
+            Plain::Tuple(tuple) => self.begin_tuple(sink, &tuple)?,
+        }
+        Ok(())
+    }
+
+    fn begin_object(&mut self, sink: &mut Sink, dict: &Bound<'py, PyDict>) -> Result<(), Refusal> {
+        self.check_depth(sink)?;
+        let begin = self.members.len();
+        self.take_members(dict).inspect_err(|_| self.members.truncate(begin))?;
+        let members = &mut self.members[begin..];
+        members.sort_unstable_by(|left, right| {
+            left.prefix.cmp(&right.prefix).then_with(|| utf16_order(left.text(), right.text()))
+        });
+        // A dict can hold one name twice only through a `str` subclass with its own `__eq__`.
+        if let Some([_, again]) = members.windows(2).find(|pair| pair[0].text() == pair[1].text()) {
+            let name = again.text().to_owned();
+            self.members.truncate(begin);
+            return Err(Fault::Duplicate { name, at: Place::default() }.into());
+        }
+        self.frames.push(Frame::Object { begin, next: begin });
+        sink.raw(b"{");
+        Ok(())
+    }
+
+    /// Takes all members at once. No Python code runs in the loop, so nothing can change the dict.
+    fn take_members(&mut self, dict: &Bound<'py, PyDict>) -> Result<(), Refusal> {
+        with_critical_section(dict, || {
+            self.members.reserve(dict.len());
+            for (key, value) in dict {
+                let name = match key.cast_into::<PyString>() {
+                    Ok(name) => name,
+                    Err(other) => {
+                        return Err(
+                            Fault::Key { kind: scalar::type_name(&other.into_inner()) }.into()
+                        );
+                    }
+                };
+                let prefix = order_prefix(utf8(&name, "a key")?);
+                self.members.push(Member { name, prefix, value: Some(value) });
+            }
+            Ok(())
+        })
+    }
+
+    fn begin_list(&mut self, sink: &mut Sink, list: &Bound<'py, PyList>) -> Result<(), Refusal> {
+        self.check_depth(sink)?;
+        self.frames.push(Frame::List { list: list.clone(), next: 0, length: list.len() });
+        sink.raw(b"[");
+        Ok(())
+    }
+
+    fn begin_tuple(&mut self, sink: &mut Sink, tuple: &Bound<'py, PyTuple>) -> Result<(), Refusal> {
+        self.check_depth(sink)?;
+        self.frames.push(Frame::Tuple { tuple: tuple.clone(), next: 0 });
+        sink.raw(b"[");
+        Ok(())
+    }
+
+    fn check_depth(&self, sink: &Sink) -> Result<(), Fault> {
+        let limit = sink.limits().depth;
+        if self.outer + self.frames.len() >= limit {
+            return Err(Fault::Depth { limit });
+        }
+        Ok(())
+    }
+
+    /// The steps to the value being written, innermost first.
+    fn steps(&self) -> Vec<Step<'_>> {
+        let steps = self.frames.iter().rev().filter_map(|frame| match frame {
+            Frame::Object { begin, next } if next > begin => {
+                Some(Step::Name(self.members[next - 1].text()))
+            }
+            Frame::Object { .. } => None,
+            Frame::List { next, .. } | Frame::Tuple { next, .. } => {
+                next.checked_sub(1).map(Step::Index)
+            }
+        });
+        steps.collect()
+    }
+}
+
+/// Writes the comma and gets the element `next`, if the sequence has not ended.
+fn next_element<'py>(
+    sink: &mut Sink,
+    next: &mut usize,
+    length: usize,
+    get: impl FnOnce(usize) -> PyResult<Bound<'py, PyAny>>,
+) -> Result<Option<Bound<'py, PyAny>>, Refusal> {
+    if *next == length {
+        return Ok(None);
+    }
+    if *next > 0 {
+        sink.raw(b",");
+    }
+    let element = get(*next).map_err(|_| Fault::Changed)?;
+    *next += 1;
+    Ok(Some(element))
+}
+
+/// Casts to exactly this type. The test comes first, because a failed cast makes an error value.
+fn exactly<'a, 'py, T: PyTypeInfo>(value: &'a Bound<'py, PyAny>) -> Option<&'a Bound<'py, T>> {
+    if value.is_exact_instance_of::<T>() { value.cast_exact().ok() } else { None }
+}
