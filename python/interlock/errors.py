@@ -89,6 +89,23 @@ class PoolerDetected(TenantInvariantError):  # noqa: N818
     """The server is behind a pooler and the mode asked for cannot work there."""
 
 
+class PolicyViolation(TenantInvariantError):  # noqa: N818
+    """A row-level security policy lets rows through although no tenant is set.
+
+    Attributes:
+        tables: the tables concerned, as schema.name.
+
+    """
+
+    def __init__(self, message: str, *, tables: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.tables = tables
+
+
+class PoolExhausted(InterlockError, TimeoutError):  # noqa: N818
+    """No connection was ready in time; the message says of which pool."""
+
+
 class TransactionRequired(TenantInvariantError):  # noqa: N818
     """Behind a pooler, a statement was sent outside ``.transaction()``."""
 

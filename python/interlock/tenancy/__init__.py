@@ -8,7 +8,9 @@ from typing import Any
 from interlock.errors import (
     InvalidOrgId,
     InvalidReason,
+    PolicyViolation,
     PoolerDetected,
+    PoolExhausted,
     RoleViolation,
     ScopeConflict,
     ScopeEnded,
@@ -31,12 +33,19 @@ from interlock.tenancy.scope import (
 )
 from interlock.tenancy.seal import Key, rotate_scope_key
 
+if TYPE_CHECKING:
+    from interlock.tenancy.connection import TenantConnection
+    from interlock.tenancy.pools import TenantPools, acquire_connection, create_tenant_pools
+    from interlock.tenancy.stats import TenantPoolsStats
+
 __all__ = [
     "BreakGlass",
     "InvalidOrgId",
     "InvalidReason",
     "Key",
     "OrgId",
+    "PolicyViolation",
+    "PoolExhausted",
     "PoolerDetected",
     "RoleViolation",
     "Scope",
@@ -44,9 +53,14 @@ __all__ = [
     "ScopeEnded",
     "ScopeEscalation",
     "ScopeMissing",
+    "TenantConnection",
     "TenantContext",
     "TenantInvariantError",
+    "TenantPools",
+    "TenantPoolsStats",
     "TransactionRequired",
+    "acquire_connection",
+    "create_tenant_pools",
     "current_org_id",
     "current_scope",
     "pre_org_resolution_scope",
@@ -57,7 +71,13 @@ __all__ = [
 ]
 
 # What needs asyncpg is imported on first use: scopes work without it.
-_LAZY: dict[str, str] = {}
+_LAZY: dict[str, str] = {
+    "TenantConnection": "interlock.tenancy.connection",
+    "TenantPools": "interlock.tenancy.pools",
+    "TenantPoolsStats": "interlock.tenancy.stats",
+    "acquire_connection": "interlock.tenancy.pools",
+    "create_tenant_pools": "interlock.tenancy.pools",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,78 @@
+"""What ``acquire()`` and ``transaction()`` return: the scope is bound at the call, the connection taken on entry."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from interlock.tenancy.scope import TenantContext, frame_allows
+
+if TYPE_CHECKING:
+    from interlock.tenancy.connection import GuardedTransaction, TenantConnection
+    from interlock.tenancy.role_pool import RolePool
+
+
+class Acquisition:
+    """``async with`` it, or ``await`` it and release the connection yourself."""
+
+    __slots__ = ("_connection", "_frame", "_pool", "_timeout")
+
+    def __init__(self, pool: RolePool, frame: TenantContext, timeout: float | None) -> None:
+        self._pool = pool
+        self._frame = frame
+        self._timeout = timeout
+        self._connection: TenantConnection | None = None
+
+    def __await__(self) -> Generator[Any, None, TenantConnection]:
+        return self._take().__await__()
+
+    async def _take(self) -> TenantConnection:
+        frame_allows(self._frame)
+        return await self._pool.checkout(self._frame, self._timeout)
+
+    async def __aenter__(self) -> TenantConnection:
+        if self._connection is not None:
+            raise asyncpg.InterfaceError("a connection is already acquired: call acquire() again for another")
+        self._connection = await self._take()
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._pool.release(connection)
+
+
+class TransactionAcquisition:
+    """``async with`` it: a connection inside a transaction, committed at the end of the block."""
+
+    __slots__ = ("_acquisition", "_options", "_transaction")
+
+    def __init__(self, acquisition: Acquisition, options: dict[str, Any]) -> None:
+        self._acquisition = acquisition
+        self._options = options
+        self._transaction: GuardedTransaction | None = None
+
+    async def __aenter__(self) -> TenantConnection:
+        connection = await self._acquisition.__aenter__()
+        try:
+            self._transaction = connection.transaction(**self._options)
+            await self._transaction.start()
+        except BaseException as error:
+            await self._acquisition.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        transaction, self._transaction = self._transaction, None
+        try:
+            if transaction is not None:
+                await transaction.__aexit__(kind, error, trace)
+        finally:
+            await self._acquisition.__aexit__(kind, error, trace)

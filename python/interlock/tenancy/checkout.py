@@ -1,0 +1,97 @@
+"""One checkout: which frame may use which connection, from the acquire to the release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from interlock.errors import TransactionRequired
+from interlock.tenancy.scope import TenantContext, frame_allows
+
+if TYPE_CHECKING:
+    from interlock.tenancy.modes import Mode
+    from interlock.tenancy.session import Session
+
+
+class Checkout:
+    """A connection on loan to the frame it was acquired in.
+
+    Attributes:
+        mode: how the scope gets into the session.
+        frame: the frame; None for Interlock's private lane, which has none.
+        seal: the signed scope of a tamper-evident pool, renewed before a statement when it is old.
+        open_transactions: how many of the connection's transactions and savepoints are open.
+
+    """
+
+    __slots__ = ("_proxy", "frame", "mode", "open_transactions", "seal", "session")
+
+    def __init__(self, mode: Mode, session: Session, proxy: Any, frame: TenantContext | None) -> None:
+        self.mode = mode
+        self._proxy = proxy
+        self.session = session
+        self.frame = frame
+        self.seal = None
+        self.open_transactions = 0
+
+    @property
+    def connection(self) -> asyncpg.Connection:
+        """The connection itself, unguarded.
+
+        Raises:
+            asyncpg.InterfaceError: it was released; by now another tenant may be using it.
+
+        """
+        if self._proxy is None:
+            raise asyncpg.InterfaceError("the connection has been released back to the pool: acquire another")
+        return self.session.connection
+
+    @property
+    def released(self) -> bool:
+        """Whether the loan is over."""
+        return self._proxy is None
+
+    def permit(self, *, begins: bool = False) -> None:
+        """Raise unless the current scope may send something over this connection now.
+
+        Args:
+            begins: what is sent opens a transaction of :class:`GuardedTransaction`.
+
+        """
+        if self._proxy is None:
+            raise asyncpg.InterfaceError("the connection has been released back to the pool: acquire another")
+        if self.frame is not None:
+            frame_allows(self.frame)
+        if self.mode.transactional and not begins and not self.open_transactions:
+            raise TransactionRequired(
+                "behind a pooler a scope lasts one transaction: put the statement in `async with "
+                "pools.transaction() as connection:` or `async with connection.transaction():`"
+            )
+
+    def surrender(self) -> Any:
+        """End the loan and return what the pool takes back; None the second time."""
+        proxy, self._proxy = self._proxy, None
+        return proxy
+
+    async def enter(self) -> None:
+        """Set the scope in the session."""
+        await self.mode.enter(self.session, self.org_text)
+
+    @property
+    def org_text(self) -> str:
+        """The canonical org id; empty for a frame that belongs to no tenant."""
+        return (self.frame is not None and self.frame.org_text) or ""
+
+    async def renew_seal(self) -> None:
+        """Sign the scope again if the signature is about to lapse."""
+
+    async def entered_transaction(self) -> None:
+        """Count a transaction in; with a pooler in between it carries the scope."""
+        self.open_transactions += 1
+        if self.mode.transactional and self.open_transactions == 1:
+            await self.mode.enter_transaction(self.session, self.org_text)
+
+    def left_transaction(self) -> None:
+        """Count a transaction out."""
+        self.open_transactions -= 1

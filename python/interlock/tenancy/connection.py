@@ -1,0 +1,222 @@
+"""What a checkout hands out: asyncpg's connection, with the scope checked before everything that sends a byte."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from types import MethodType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+from asyncpg import connection as asyncpg_connection
+
+from interlock.tenancy.callbacks import Callbacks
+from interlock.tenancy.statements import GuardedCursorFactory, GuardedStatement
+
+if TYPE_CHECKING:
+    from interlock.tenancy.checkout import Checkout
+
+# isinstance(connection, asyncpg.Connection) holds for asyncpg's own proxies because of this base.
+_ProxyBase: type = getattr(asyncpg_connection, "_ConnectionProxy", object)
+
+
+def _statement(name: str) -> Callable[..., Awaitable[Any]]:
+    """A method of asyncpg's connection that sends something, behind the check."""
+
+    @functools.wraps(getattr(asyncpg.Connection, name))
+    async def guarded(self: TenantConnection, *args: Any, **kwargs: Any) -> Any:
+        checkout = self._checkout
+        checkout.permit()
+        if checkout.seal is not None:
+            await checkout.renew_seal()
+        return await getattr(checkout.connection, name)(*args, **kwargs)
+
+    return guarded
+
+
+def _copy_in(name: str) -> Callable[..., Awaitable[Any]]:
+    """``COPY … FROM``, which PostgreSQL refuses under row-level security: say so, and what to do."""
+    send = _statement(name)
+
+    @functools.wraps(getattr(asyncpg.Connection, name))
+    async def guarded(self: TenantConnection, table_name: str, **kwargs: Any) -> Any:
+        try:
+            return await send(self, table_name, **kwargs)
+        except asyncpg.FeatureNotSupportedError as error:
+            if "row-level security" not in str(error):
+                raise
+            raise _explained(error, table_name) from error
+
+    return guarded
+
+
+def _explained(error: asyncpg.FeatureNotSupportedError, table: str) -> asyncpg.FeatureNotSupportedError:
+    explained = type(error)(
+        f"COPY into {table!r} is not possible: the table has row-level security, which PostgreSQL does not apply to "
+        "COPY FROM. Use executemany(), or INSERT … SELECT FROM unnest($1::type[], …)"
+    )
+    explained.__dict__.update(error.__dict__)
+    return explained
+
+
+class TenantConnection(_ProxyBase):  # type: ignore[misc]
+    """A checked-out connection, usable as :class:`asyncpg.Connection` while its scope is current and alive.
+
+    Every method that sends something first checks the scope, and raises before a byte is sent:
+
+    Raises:
+        ScopeMissing: there is no current scope.
+        ScopeEnded: the scope the connection was acquired in is over.
+        ScopeConflict: the current scope is another one.
+        TransactionRequired: behind a pooler, outside :meth:`transaction`.
+        asyncpg.InterfaceError: the connection was released.
+
+    """
+
+    __slots__ = ("_callbacks", "_checkout")
+
+    def __init__(self, checkout: Checkout) -> None:
+        self._checkout = checkout
+        self._callbacks: Callbacks | None = None
+
+    execute = _statement("execute")
+    executemany = _statement("executemany")
+    fetch = _statement("fetch")
+    fetchrow = _statement("fetchrow")
+    fetchval = _statement("fetchval")
+    fetchmany = _statement("fetchmany")
+    copy_from_table = _statement("copy_from_table")
+    copy_from_query = _statement("copy_from_query")
+    copy_to_table = _copy_in("copy_to_table")
+    copy_records_to_table = _copy_in("copy_records_to_table")
+    set_type_codec = _statement("set_type_codec")
+    reset_type_codec = _statement("reset_type_codec")
+    set_builtin_type_codec = _statement("set_builtin_type_codec")
+    reload_schema_state = _statement("reload_schema_state")
+    _prepare_statement = _statement("prepare")
+    _add_listener = _statement("add_listener")
+    _remove_listener = _statement("remove_listener")
+
+    async def prepare(self, query: str, **options: Any) -> GuardedStatement:
+        """Prepare a statement; its every use is checked as the connection's own methods are."""
+        return GuardedStatement(self._checkout, await self._prepare_statement(query, **options))
+
+    def cursor(self, query: str, *args: Any, **options: Any) -> GuardedCursorFactory:
+        """Return a cursor factory; its every step is checked."""
+        self._checkout.permit()
+        return GuardedCursorFactory(self._checkout, self._checkout.connection.cursor(query, *args, **options))
+
+    def transaction(self, **options: Any) -> GuardedTransaction:
+        """Return a transaction; with a pooler in between it carries the scope."""
+        return GuardedTransaction(self._checkout, self._checkout.connection.transaction(**options))
+
+    async def reset(self, *, timeout: float | None = None) -> None:
+        """Reset the session as asyncpg does, and enter the scope again."""
+        self._checkout.permit()
+        await self._checkout.connection.reset(timeout=timeout)
+        await self._checkout.enter()
+
+    # --- listeners: called with this object, in the scope that added them
+
+    async def add_listener(self, channel: str, callback: Callable[..., Any]) -> None:
+        """Listen on ``channel``; the callback runs in the context of this call."""
+        await self._add_listener(channel, self._listening.add(channel, callback))
+
+    async def remove_listener(self, channel: str, callback: Callable[..., Any]) -> None:
+        """Stop what :meth:`add_listener` began."""
+        if (wrapped := self._listening.remove(channel, callback)) is not None:
+            await self._remove_listener(channel, wrapped)
+
+    def add_log_listener(self, callback: Callable[..., Any]) -> None:
+        """Call ``callback`` for server messages; it runs in the context of this call."""
+        self._checkout.connection.add_log_listener(self._listening.add("log", callback))
+
+    def remove_log_listener(self, callback: Callable[..., Any]) -> None:
+        """Stop what :meth:`add_log_listener` began."""
+        if (wrapped := self._listening.remove("log", callback)) is not None:
+            self._checkout.connection.remove_log_listener(wrapped)
+
+    def add_termination_listener(self, callback: Callable[..., Any]) -> None:
+        """Call ``callback`` when the connection ends; it runs in the context of this call."""
+        self._checkout.connection.add_termination_listener(self._listening.add("termination", callback))
+
+    def remove_termination_listener(self, callback: Callable[..., Any]) -> None:
+        """Stop what :meth:`add_termination_listener` began."""
+        if (wrapped := self._listening.remove("termination", callback)) is not None:
+            self._checkout.connection.remove_termination_listener(wrapped)
+
+    @property
+    def _listening(self) -> Callbacks:
+        if self._callbacks is None:
+            self._callbacks = Callbacks(self)
+        return self._callbacks
+
+    # --- everything else
+
+    def __getattr__(self, name: str) -> Any:
+        """What asyncpg or the user's connection class adds and sends nothing by itself.
+
+        A method of the user's class runs on this object, so that the statements in it are checked too.
+        """
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        connection = self._checkout.connection
+        function = inspect.getattr_static(type(connection), name, None)
+        if inspect.isfunction(function) and not hasattr(asyncpg.Connection, name):
+            return MethodType(function, self)
+        return getattr(connection, name)
+
+    def __repr__(self) -> str:
+        return f"<TenantConnection {'released' if self._checkout.released else 'in use'} {id(self):#x}>"
+
+
+class GuardedTransaction:
+    """A transaction whose start and commit are checked; it may always be rolled back."""
+
+    __slots__ = ("_checkout", "_transaction")
+
+    def __init__(self, checkout: Checkout, transaction: Any) -> None:
+        self._checkout = checkout
+        self._transaction = transaction
+
+    async def start(self) -> None:
+        """Begin the transaction, or a savepoint inside one."""
+        self._checkout.permit(begins=True)
+        if self._checkout.seal is not None:
+            await self._checkout.renew_seal()
+        await self._transaction.start()
+        await self._checkout.entered_transaction()
+
+    async def commit(self) -> None:
+        """Commit, or release the savepoint."""
+        self._checkout.permit()
+        await self._transaction.commit()
+        self._checkout.left_transaction()
+
+    async def rollback(self) -> None:
+        """Roll back; allowed after the scope has ended, for it can show and change nothing."""
+        try:
+            await self._transaction.rollback()
+        finally:
+            self._checkout.left_transaction()
+
+    async def __aenter__(self) -> None:
+        """Begin; as in asyncpg nothing is bound."""
+        await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            await self.rollback()
+            return
+        try:
+            await self.commit()
+        except BaseException:
+            if self._checkout.open_transactions:
+                await self.rollback()
+            raise
+
+    def __repr__(self) -> str:
+        return repr(self._transaction)

@@ -1,0 +1,177 @@
+"""One of the two pools: asyncpg's, with a mode that brings each session into its scope and out again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from interlock.errors import PoolExhausted
+from interlock.tenancy.checkout import Checkout
+from interlock.tenancy.connection import TenantConnection
+from interlock.tenancy.modes import Mode, SessionRefused
+from interlock.tenancy.session import Session, run_unscoped, tracked
+from interlock.tenancy.stats import PoolStats
+
+if TYPE_CHECKING:
+    from interlock.tenancy.roles import Identity
+    from interlock.tenancy.scope import TenantContext
+    from interlock.tenancy.stats import Counters
+
+_SESSION_SETTINGS = (
+    "SELECT name, setting FROM pg_settings WHERE source = 'session' AND setting IS DISTINCT FROM reset_val"
+)
+
+Vet = Callable[[asyncpg.Connection], Awaitable["Identity"]]
+
+
+class RolePool:
+    """The pool of one login role.
+
+    Args:
+        dsn: where to log in.
+        options: asyncpg's, of the pool and of the connection.
+        mode: how a scope gets into a session.
+        vet: looks at each new connection, and raises if its role is not the one the pool is for.
+        counters: what is counted.
+
+    """
+
+    def __init__(self, dsn: str, options: dict[str, Any], mode: Mode, vet: Vet, counters: Counters) -> None:
+        self.mode = mode
+        self.counters = counters
+        self._vet = vet
+        self._role = ""
+        options = dict(options)
+        self._user_setup = options.pop("setup", None)
+        self._user_init = options.pop("init", None)
+        self._user_reset = options.pop("reset", None)
+        self._user_connect = options.pop("connect", None) or asyncpg.connect
+        connection_class = tracked(options.pop("connection_class", asyncpg.Connection))
+        self._pool = asyncpg.create_pool(
+            dsn,
+            connection_class=connection_class,
+            connect=self._connect,
+            init=self._init,
+            reset=self._reset,
+            **options,
+        )
+
+    async def open(self) -> None:
+        """Connect as many sessions as the options ask for."""
+        await self._pool
+
+    async def checkout(self, frame: TenantContext | None, timeout: float | None = None) -> TenantConnection:
+        """Take a session and bring it into the scope of ``frame``; without one it is the private lane's.
+
+        Raises:
+            PoolExhausted: no session was free, or ready, within ``timeout`` seconds.
+            asyncpg.PostgresError, asyncpg.InterfaceError, OSError: the session could not be brought into the scope;
+                it is closed.
+
+        """
+        try:
+            async with asyncio.timeout(timeout) as limit:
+                return await self._checkout(frame)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise PoolExhausted(
+                f"no connection of the {self._role} pool was ready within {timeout} s: all "
+                f"{self._pool.get_max_size()} may be in use. Release earlier, or raise max_size"
+            ) from error
+
+    async def _checkout(self, frame: TenantContext | None) -> TenantConnection:
+        while True:
+            proxy = await self._pool.acquire()
+            session: Session = proxy.interlock_session  # type: ignore[attr-defined] # see tracked()
+            checkout = Checkout(self.mode, session, proxy, frame)
+            try:
+                await checkout.enter()
+                connection = TenantConnection(checkout)
+                if self._user_setup is not None:
+                    await self._user_setup(connection)
+            except SessionRefused:
+                self.counters.sessions_refused += 1
+                proxy.terminate()
+                continue
+            except asyncio.CancelledError:
+                proxy.terminate()
+                raise
+            except BaseException:
+                self.counters.preludes_failed += 1
+                proxy.terminate()
+                raise
+            self.counters.checkouts += 1
+            return connection
+
+    def lent(self, connection: TenantConnection) -> bool:
+        """Whether the connection was taken from this pool."""
+        return isinstance(connection, TenantConnection) and connection._checkout.mode is self.mode
+
+    async def release(self, connection: TenantConnection, timeout: float | None = None) -> None:
+        """Take a session back; the second time it does nothing."""
+        proxy = connection._checkout.surrender()
+        if proxy is not None:
+            await self._pool.release(proxy, timeout=timeout)
+
+    # --- asyncpg's callbacks: they run in the context of whoever comes by, and must not see it
+
+    async def _connect(self, *args: Any, **options: Any) -> asyncpg.Connection:
+        return await run_unscoped(self._user_connect(*args, **options))
+
+    async def _init(self, connection: asyncpg.Connection) -> None:
+        await run_unscoped(self._prepare(connection))
+
+    async def _prepare(self, connection: asyncpg.Connection) -> None:
+        who = await self._vet(connection)
+        self._role = who.role
+        session = Session(connection, who.pid)
+        connection.interlock_session = session  # type: ignore[attr-defined] # see tracked()
+        if self._user_init is not None:
+            await self._user_init(connection)
+            session.settings = tuple(
+                (row["name"], row["setting"]) for row in await connection.fetch(_SESSION_SETTINGS)
+            )
+        await self.mode.connected(session)
+
+    async def _reset(self, connection: asyncpg.Connection) -> None:
+        try:
+            if self._user_reset is not None:
+                await run_unscoped(self._user_reset(connection))
+            await self.mode.leave(connection.interlock_session)  # type: ignore[attr-defined]
+        except BaseException:
+            self.counters.resets_failed += 1
+            raise
+
+    # --- life
+
+    async def expire(self) -> None:
+        """Replace every session at its next release or acquire."""
+        await self._pool.expire_connections()
+
+    def terminate(self) -> None:
+        """Close every session at once."""
+        self._pool.terminate()
+
+    async def close(self) -> None:
+        """Wait for every checkout to end, then close every session."""
+        await self.mode.stop()
+        await self._pool.close()
+
+    def stats(self) -> PoolStats:
+        """What was counted, and how full the pool is."""
+        counted = self.counters
+        return PoolStats(
+            role=self._role,
+            mode=self.mode.name,
+            size=self._pool.get_size(),
+            idle=self._pool.get_idle_size(),
+            max_size=self._pool.get_max_size(),
+            checkouts=counted.checkouts,
+            resets_failed=counted.resets_failed,
+            preludes_failed=counted.preludes_failed,
+            sessions_refused=counted.sessions_refused,
+        )

@@ -1,0 +1,177 @@
+"""The pools against a real server: routing by scope, affinity, reset, life."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from interlock.errors import PoolExhausted
+from interlock.tenancy import (
+    ScopeConflict,
+    ScopeEnded,
+    ScopeMissing,
+    TenantPools,
+    acquire_connection,
+    create_tenant_pools,
+    pre_org_resolution_scope,
+    tenant_scope,
+)
+from interlock.testing import EmbeddedPostgres
+from interlock.testing.roles import Roles
+
+ITEMS = """
+CREATE TABLE items (org_id text NOT NULL, name text NOT NULL);
+INSERT INTO items VALUES ('A', 'a1'), ('A', 'a2'), ('B', 'b1');
+ALTER TABLE items ENABLE ROW LEVEL SECURITY;
+ALTER TABLE items FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_org ON items
+    USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')));
+GRANT SELECT, INSERT, UPDATE, DELETE ON items TO interlock_app, interlock_admin;
+"""
+
+ORG = "SELECT current_setting('app.current_org_id', true)"
+
+
+@pytest.fixture
+async def dsns(postgres_cluster: EmbeddedPostgres, database: str, database_roles: Roles) -> tuple[str, str]:
+    postgres_cluster.execute(f'ALTER DATABASE "{database}" OWNER TO "{database_roles.owner}"')
+    owner = await asyncpg.connect(postgres_cluster.dsn(database_roles.owner, database))
+    await owner.execute(ITEMS)
+    await owner.close()
+    return (
+        postgres_cluster.dsn(database_roles.app, database),
+        postgres_cluster.dsn(database_roles.admin, database),
+    )
+
+
+@pytest.fixture
+async def pools(dsns: tuple[str, str]) -> AsyncIterator[TenantPools]:
+    async with create_tenant_pools(*dsns, min_size=1, max_size=1) as pools:
+        yield pools
+
+
+async def test_each_scope_sees_its_own_rows_on_the_same_session(pools: TenantPools) -> None:
+    pids = set()
+    for org, names in (("A", ["a1", "a2"]), ("B", ["b1"]), ("A", ["a1", "a2"])):
+        with tenant_scope(org):
+            async with pools.acquire() as connection:
+                pids.add(await connection.fetchval("SELECT pg_backend_pid()"))
+                assert await connection.fetchval(ORG) == org
+                rows = await connection.fetch("SELECT name FROM items ORDER BY name")
+                assert [row["name"] for row in rows] == names
+    assert len(pids) == 1
+
+
+async def test_pre_resolution_uses_the_admin_role(pools: TenantPools, database_roles: Roles) -> None:
+    with pre_org_resolution_scope("login"):
+        async with pools.acquire() as connection:
+            assert await connection.fetchval("SELECT current_user::text") == database_roles.admin
+            assert await connection.fetchval("SELECT count(*) FROM items") == 3
+            assert not await connection.fetchval(ORG)
+
+
+async def test_without_a_scope_nothing_is_taken(pools: TenantPools) -> None:
+    before = pools.stats()
+    with pytest.raises(ScopeMissing, match=r"tenant_scope.*pre_org_resolution_scope"):
+        pools.acquire()
+    with pytest.raises(ScopeMissing):
+        await pools.fetch("SELECT 1")
+    assert pools.stats() == before
+
+
+async def test_the_scope_is_bound_when_acquire_is_called(pools: TenantPools) -> None:
+    with tenant_scope("A"):
+        acquisition = pools.acquire()
+    with pytest.raises(ScopeEnded):
+        await acquisition
+    with pre_org_resolution_scope("across"):
+        with tenant_scope("A"):
+            late = pools.fetch("SELECT 1")
+        with pytest.raises(ScopeEnded):
+            await late
+
+
+async def test_a_connection_outlives_its_scope_to_no_use(pools: TenantPools) -> None:
+    with tenant_scope("A"):
+        connection = await pools.acquire()
+        statement = await connection.prepare("SELECT 1")
+    with pytest.raises(ScopeEnded):
+        await connection.fetch("SELECT 1")
+    with pytest.raises(ScopeEnded):
+        await statement.fetch()
+    with tenant_scope("B"), pytest.raises(ScopeEnded):
+        await connection.fetch("SELECT 1")
+    await pools.release(connection)
+    await pools.release(connection)
+    with tenant_scope("B"):
+        assert await pools.fetchval(ORG) == "B"
+        with pytest.raises(asyncpg.InterfaceError, match="released"):
+            await connection.fetch("SELECT 1")
+
+
+async def test_a_connection_of_another_frame_is_refused(pools: TenantPools) -> None:
+    with pre_org_resolution_scope("resolve"):
+        connection = await pools.acquire()
+        with tenant_scope("A"), pytest.raises(ScopeConflict):
+            await connection.fetch("SELECT 1")
+        await pools.release(connection)
+
+
+async def test_an_exhausted_pool_says_so(pools: TenantPools) -> None:
+    with tenant_scope("A"):
+        async with pools.acquire():
+            with pytest.raises(PoolExhausted, match=r"0\.05 s"):
+                await pools.acquire(timeout=0.05)
+        assert await pools.fetchval(ORG, timeout=5) == "A"
+
+
+async def test_default_pools(dsns: tuple[str, str]) -> None:
+    with tenant_scope("A"):
+        with pytest.raises(asyncpg.InterfaceError, match="default=True"):
+            acquire_connection()
+        async with (
+            create_tenant_pools(*dsns, min_size=0, max_size=1, default=True),
+            acquire_connection() as connection,
+        ):
+            assert await connection.fetchval(ORG) == "A"
+        with pytest.raises(asyncpg.InterfaceError, match="default=True"):
+            acquire_connection()
+
+
+async def test_init_runs_without_a_scope_and_its_settings_survive(dsns: tuple[str, str]) -> None:
+    seen = []
+
+    async def init(connection: asyncpg.Connection) -> None:
+        from interlock.tenancy import current_scope
+
+        seen.append(current_scope())
+        await connection.execute("SET work_mem = '7MB'; SET search_path = public, pg_catalog")
+
+    async with create_tenant_pools(*dsns, min_size=0, max_size=1, init=init) as pools:
+        for org in "AB":
+            with tenant_scope(org):
+                async with pools.acquire() as connection:
+                    assert await connection.fetchval("SHOW work_mem") == "7MB"
+                    assert await connection.fetchval("SHOW search_path") == "public, pg_catalog"
+                    await connection.execute("SET work_mem = '1MB'")
+    assert seen == [None]
+
+
+async def test_cancelled_checkouts_lose_no_slot(pools: TenantPools) -> None:
+    async def use(org: str) -> None:
+        with tenant_scope(org):
+            async with pools.acquire() as connection:
+                assert await connection.fetchval(ORG) == org
+
+    for ticks in range(40):
+        task = asyncio.create_task(use("A"))
+        for _ in range(ticks % 12):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await asyncio.wait_for(use("B"), 5)
+    stats = pools.stats().tenant
+    assert (stats.size, stats.idle) == (1, 1)
