@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from interlock.sweep.flow import Flow, Flows, Step, identifier
+from interlock.sweep.sources import children, walk
 from interlock.sweep.symbols import Function, Module, Project
 from interlock.sweep.vocabulary import (
     CALLBACK_STARTERS,
@@ -51,12 +52,16 @@ class EntryFinder:
 
     def find(self) -> Entries:
         """Look at every decorator, call and loop once."""
+        called: set[Function] = set()
         for function in self.project.all_functions():
             self._decorated(function)
             self._depends_on(function)
-            if _is_daemon_loop(function):
-                self.entries.background.setdefault(function, "a loop that sleeps")
             self._calls(self.flows.of(function), function, function.module)
+            called.update(step.calls for step in self.flows.of(function).steps if step.calls)
+        for function in self.project.all_functions():
+            # A loop that somebody awaits, such as one that polls for an answer, is reached through its caller.
+            if function not in called and _is_daemon_loop(function):
+                self.entries.background.setdefault(function, "a loop that sleeps")
         for module in self.project.modules.values():
             self._calls(self.flows.of_top_level(module), None, module)
             self._assigned(module)
@@ -161,7 +166,7 @@ class EntryFinder:
 
     def _assigned(self, module: Module) -> None:
         """``app.router.lifespan_context = lifespan``."""
-        for node in ast.walk(module.source.tree):
+        for node in walk(module.source.tree):
             if isinstance(node, ast.Assign) and any(
                 isinstance(target, ast.Attribute) and target.attr == "lifespan_context" for target in node.targets
             ):
@@ -187,10 +192,10 @@ def dependencies_of(project: Project, function: Function) -> Iterator[Function]:
 
 def _unfolded(project: Project, place: ast.expr, function: Function) -> Iterator[ast.AST]:
     """The nodes of an annotation; a name bound to ``Annotated[…]`` stands for it."""
-    for node in ast.walk(place):
+    for node in walk(place):
         yield node
         if isinstance(node, ast.Name) and node.id in function.module.bindings:
-            yield from ast.walk(function.module.bindings[node.id])
+            yield from walk(function.module.bindings[node.id])
 
 
 def _is_daemon_loop(function: Function) -> bool:
@@ -200,7 +205,7 @@ def _is_daemon_loop(function: Function) -> bool:
             isinstance(inner, ast.Await)
             and isinstance(inner.value, ast.Call)
             and identifier(inner.value.func) in SLEEPS
-            for inner in ast.walk(node)
+            for inner in walk(node)
         ):
             return _is_endless(node)
     return False
@@ -217,7 +222,7 @@ def _own_nodes(function: Function) -> Iterator[ast.AST]:
         node = pending.pop()
         yield node
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            pending.extend(ast.iter_child_nodes(node))
+            pending.extend(children(node))
 
 
 def _route(decorator: ast.expr) -> str:

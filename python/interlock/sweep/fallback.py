@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from interlock.sweep.findings import Finding
 from interlock.sweep.flow import identifier
+from interlock.sweep.sources import walk
 from interlock.sweep.symbols import Function, Module, Project
 
 TENANT = re.compile(r"(^|_)(org|tenant|workspace)_?id$", re.IGNORECASE)
@@ -23,7 +24,7 @@ def findings(project: Project) -> Iterator[Finding]:
         for node, name in _none_used(function):
             yield _finding(function.module, node, function.name, f"{name} may be None and is used unchecked")
     for module in project.modules.values():
-        for found in ast.walk(module.source.tree):
+        for found in walk(module.source.tree):
             subject = _assumed(found)
             if subject is not None:
                 yield _finding(module, found, module.name, f"{subject} falls back to a tenant")
@@ -75,13 +76,13 @@ def _none_used(function: Function) -> Iterator[tuple[ast.expr, str]]:
     for parameter, default in _parameters(function):
         if not TENANT.search(parameter.arg) or not (isinstance(default, ast.Constant) and default.value is None):
             continue
-        uses = [node for node in ast.walk(function.node) if isinstance(node, ast.Name) and node.id == parameter.arg]
+        uses = [node for node in walk(function.node) if isinstance(node, ast.Name) and node.id == parameter.arg]
         if not _is_checked(function, parameter.arg) and any(_reaches_a_statement(function, use) for use in uses):
             yield default, parameter.arg
 
 
 def _is_checked(function: Function, name: str) -> bool:
-    for node in ast.walk(function.node):
+    for node in walk(function.node):
         tests: list[ast.expr] = []
         if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
             tests = [node.test]
@@ -91,7 +92,7 @@ def _is_checked(function: Function, name: str) -> bool:
             tests = [node]
         elif isinstance(node, ast.Assign) and any(identifier(target) == name for target in node.targets):
             return True
-        if any(isinstance(part, ast.Name) and part.id == name for test in tests for part in ast.walk(test)):
+        if any(isinstance(part, ast.Name) and part.id == name for test in tests for part in walk(test)):
             return True
     return False
 
@@ -100,8 +101,8 @@ def _reaches_a_statement(function: Function, use: ast.Name) -> bool:
     """Only what is sent to the database is judged: other calls may well take None."""
     senders = {"execute", "fetch", "fetchrow", "fetchval", "executemany", "tenant_scope", "with_tenant"}
     return any(
-        isinstance(node, ast.Call) and identifier(node.func) in senders and use in set(ast.walk(node))
-        for node in ast.walk(function.node)
+        isinstance(node, ast.Call) and identifier(node.func) in senders and use in set(walk(node))
+        for node in walk(function.node)
     )
 
 
@@ -118,7 +119,7 @@ def _assumed(node: ast.AST) -> str | None:
         key, default = node.args[-2], node.args[-1]
         if isinstance(key, ast.Constant) and isinstance(key.value, str) and TENANT.search(key.value.replace("-", "_")):
             return repr(key.value) if _is_assumed(default) else None
-    elif isinstance(node, ast.If) and any(_is_tenant(part) for part in ast.walk(node.test)):
+    elif isinstance(node, ast.If) and any(_is_tenant(part) for part in walk(node.test)):
         for statement in node.body:
             if (
                 isinstance(statement, ast.Assign)

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field, replace
 
 from interlock.sweep.scopes import Scopes
+from interlock.sweep.sources import children, walk
 from interlock.sweep.symbols import Function, Module, Project
 from interlock.sweep.vocabulary import (
     ACQUIRING_METHODS,
@@ -108,7 +109,7 @@ class _Walker:
             for case in node.cases:
                 self.block(case.body, standing)
         else:
-            for child in ast.iter_child_nodes(node):
+            for child in children(node):
                 if isinstance(child, ast.expr):
                     standing = self._expression(child, standing)
         return standing
@@ -149,7 +150,7 @@ class _Walker:
             if isinstance(found, ast.Call):
                 self._call(found, standing)
                 standing = self._entered_on_stack(found, standing)
-            pending.extend(ast.iter_child_nodes(found))
+            pending.extend(children(found))
         return standing
 
     def _call(self, node: ast.Call, standing: Standing) -> None:
@@ -201,7 +202,7 @@ class _Walker:
         return standing
 
     def _asks_gate(self, node: ast.expr) -> bool:
-        for found in ast.walk(node):
+        for found in walk(node):
             if isinstance(found, ast.Call) and identifier(found.func) in GATE_METHODS:
                 return True
             if isinstance(found, ast.Name):

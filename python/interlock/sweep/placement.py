@@ -9,6 +9,7 @@ from interlock.sweep.entries import Entries
 from interlock.sweep.findings import Finding
 from interlock.sweep.flow import Flows, identifier
 from interlock.sweep.scopes import Scopes
+from interlock.sweep.sources import walk
 from interlock.sweep.symbols import Class, Function, Module, Project
 
 POOL_INTERNALS = {
@@ -108,7 +109,7 @@ def _is_base_http(project: Project, cls: Class, hops: int = 0) -> bool:
 
 
 def _internals(project: Project, module: Module) -> Iterator[Finding]:
-    for node in ast.walk(module.source.tree):
+    for node in walk(module.source.tree):
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue
         for alias in node.names:

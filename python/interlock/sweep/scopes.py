@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from interlock.sweep.sources import walk
 from interlock.sweep.symbols import Function, Module, Project
 from interlock.sweep.vocabulary import SCOPES, last
 
@@ -78,7 +79,7 @@ class Scopes:
         return self._wrappers[name]
 
     def _returned(self, function: Function) -> str | None:
-        for node in ast.walk(function.node):
+        for node in walk(function.node):
             if isinstance(node, ast.Return) and node.value is not None:
                 kind = self.opened_by(node.value, function, function.module)
                 if kind is not None:
@@ -88,8 +89,8 @@ class Scopes:
     def _yielded(self, function: Function) -> str | None:
         if not self.is_manager(function):
             return None
-        for node in ast.walk(function.node):
-            if isinstance(node, ast.With | ast.AsyncWith) and any(isinstance(n, ast.Yield) for n in ast.walk(node)):
+        for node in walk(function.node):
+            if isinstance(node, ast.With | ast.AsyncWith) and any(isinstance(n, ast.Yield) for n in walk(node)):
                 for item in node.items:
                     kind = self.opened_by(item.context_expr, function, function.module)
                     if kind is not None:
@@ -104,7 +105,7 @@ class Scopes:
         while pending:
             inner = pending.pop()
             pending.extend(inner.nested.values())
-            for node in ast.walk(inner.node):
+            for node in walk(inner.node):
                 for item in node.items if isinstance(node, ast.With | ast.AsyncWith) else ():
                     kind = self.opened_by(item.context_expr, inner, inner.module)
                     if kind is not None:

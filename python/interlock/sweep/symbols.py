@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from interlock.sweep.sources import Source
+from interlock.sweep.sources import Source, children
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 MAX_HOPS = 12  # aliases of aliases; also what ends a cyclic import
@@ -286,10 +286,10 @@ class _Collector:
                 self._class(statement, prefix, function)
             else:
                 self._statement(statement, owner, function)
-                inner = [child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.stmt)]
+                inner = [child for child in children(statement) if isinstance(child, ast.stmt)]
                 blocks = [
                     handler.body
-                    for handler in ast.iter_child_nodes(statement)
+                    for handler in children(statement)
                     if isinstance(handler, ast.ExceptHandler | ast.match_case)
                 ]
                 pending.extend(reversed(inner + [child for block in blocks for child in block]))
