@@ -21,6 +21,10 @@ mod native {
     use super::canary::{CanaryHit, encode_canary, scan_canaries};
 
     // compat
+    #[pymodule_export]
+    use super::compat::{
+        voidforge_docker_logical_key, voidforge_http_request_hash, voidforge_shell_command_hash,
+    };
 
     // dedup
 
