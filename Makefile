@@ -19,12 +19,14 @@ preflight:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1): run make PYTHON=/path/to/python3.11" >&2; exit 1; }
 
 $(BIN)/python: | preflight
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' 'maturin>=1.16,<2'
+	@echo "Creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' 'maturin>=1.16,<2'
 
 # One release build serves the demo, the tests and the benchmarks.
 $(VENV)/.built: $(BIN)/python pyproject.toml $(RUST_SOURCES)
-	$(BIN)/maturin develop --quiet --release --extras all --group dev
+	@echo "Installing the dependencies and building the Rust core: some minutes the first time"
+	@PIP_QUIET=1 $(BIN)/maturin develop --quiet --release --extras all --group dev
 	@touch $@
 
 env: $(VENV)/.built
