@@ -7,11 +7,13 @@ from interlock.hashing import (
     JSONText,
     canonical_http,
     canonical_json,
+    canonical_shell,
     database_operation_hash,
     hash_many,
     http_request_hash,
     json_hash,
     notification_hash,
+    shell_command_hash,
 )
 
 __all__ = [
@@ -22,9 +24,11 @@ __all__ = [
     "__version__",
     "canonical_http",
     "canonical_json",
+    "canonical_shell",
     "database_operation_hash",
     "hash_many",
     "http_request_hash",
     "json_hash",
     "notification_hash",
+    "shell_command_hash",
 ]

@@ -16,10 +16,12 @@ from interlock._native import (
     JSONText,
     canonical_http,
     canonical_json,
+    canonical_shell,
     database_operation_hash,
     http_request_hash,
     json_hash,
     notification_hash,
+    shell_command_hash,
 )
 
 __all__ = [
@@ -28,17 +30,20 @@ __all__ = [
     "JSONText",
     "canonical_http",
     "canonical_json",
+    "canonical_shell",
     "database_operation_hash",
     "hash_many",
     "http_request_hash",
     "json_hash",
     "notification_hash",
+    "shell_command_hash",
 ]
 
 ABSENT: Final = Absent()
 """No body, or no values: not the same as ``None``, which is the JSON value ``null``."""
 
 _HASHES: Final[dict[str, Callable[..., str]]] = {
+    "shell": shell_command_hash,
     "http": http_request_hash,
     "database": database_operation_hash,
     "notification": notification_hash,
@@ -49,7 +54,7 @@ async def hash_many(kind: str, payloads: Sequence[Any]) -> list[str]:
     """Hash a batch without holding up the event loop; the hashes stand in the order of the payloads.
 
     Args:
-        kind: ``"http"``, ``"json"``, ``"database"`` or ``"notification"``.
+        kind: ``"shell"``, ``"http"``, ``"json"``, ``"database"`` or ``"notification"``.
         payloads: for ``"json"`` the values, else the arguments of the kind's own function, as a
             tuple or a mapping: ``("POST", "/jobs", {"id": 1})``.
 

@@ -4,3 +4,5 @@ pub mod digest;
 pub mod http;
 pub mod json;
 pub mod operation;
+
+pub mod shell;

@@ -9,6 +9,7 @@ use pyo3::types::PyDict;
 
 use crate::hashing::http::HttpError;
 use crate::hashing::json::JsonError;
+use crate::hashing::shell::ShellError;
 
 /// Raises `interlock.errors.<class>(message, **fields)`.
 pub(super) fn raise<'py>(
@@ -38,6 +39,21 @@ pub(super) fn json(py: Python<'_>, error: &JsonError) -> PyErr {
 /// A method or path that no request has.
 pub(super) fn http(py: Python<'_>, error: HttpError) -> PyErr {
     canonicalization(py, error.to_string(), error.argument(), error.reason())
+}
+
+/// A command that no shell can be given.
+pub(super) fn shell(py: Python<'_>, error: ShellError) -> PyErr {
+    let ShellError::Nul { .. } = error;
+    canonicalization(py, error.to_string(), "", "nul")
+}
+
+/// A command that has no UTF-8.
+pub(super) fn lone_surrogate(py: Python<'_>, position: usize) -> PyErr {
+    let message = format!(
+        "the command holds a lone surrogate at character {position}, which has no UTF-8: decode it \
+         without surrogateescape"
+    );
+    canonicalization(py, message, "", "surrogate")
 }
 
 fn canonicalization(py: Python<'_>, message: String, path: &str, reason: &str) -> PyErr {

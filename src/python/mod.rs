@@ -38,6 +38,8 @@ mod native {
     };
 
     // shell
+    #[pymodule_export]
+    use super::shell::{canonical_shell, shell_command_hash};
 
     // targets
 

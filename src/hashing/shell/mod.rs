@@ -1,0 +1,111 @@
+//! Canonical shell: one text for all spellings of a command that run the same.
+//!
+//! A command is parsed by a whitelist of POSIX constructs and printed back in one style. Only
+//! cosmetics are normalised: blanks, comments, line continuations, quoting of literal text, the
+//! separators newline and `;`, default descriptors, here-document delimiters. Whatever does not
+//! parse, is not on the whitelist, or exceeds a limit is its own canonical form.
+//!
+//! * [`ast`]: what a command means
+//! * `cursor`, `atoms`, `expansion`, `heredoc`, `parser`: text to list
+//! * `classify`: which characters of a word are active
+//! * `lines`: where a newline is not a `;`
+//! * `printer`: list to text
+
+pub mod ast;
+mod atoms;
+mod classify;
+mod cursor;
+mod expansion;
+mod heredoc;
+mod lines;
+mod names;
+mod parser;
+mod printer;
+
+use std::borrow::Cow;
+
+pub use ast::List;
+pub use printer::print;
+
+/// Longest text in bytes, as input or as printed, that is not left as it is.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// Deepest nesting of `$(…)`, `${…}` and backquotes that is not left as it is.
+pub const MAX_DEPTH: u32 = 32;
+
+/// Why a command has no canonical form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShellError {
+    /// No shell can be given a NUL byte.
+    #[error(
+        "the command holds a NUL at character {position}, which no shell can be given: remove it"
+    )]
+    Nul {
+        /// How many characters stand before it.
+        position: usize,
+    },
+}
+
+/// The canonical form of a command, itself a command that runs the same under `dash -c`, `bash -c`
+/// and `bash --posix -c`.
+///
+/// Equal canonical forms mean equal lists. Borrowed when `command` is its own canonical form.
+pub fn canonical(command: &str) -> Result<Cow<'_, str>, ShellError> {
+    if is_plain(command.as_bytes()) {
+        return Ok(Cow::Borrowed(command));
+    }
+    if let Some((before, _)) = command.split_once('\0') {
+        return Err(ShellError::Nul { position: before.chars().count() });
+    }
+    match normalised(command) {
+        Some(printed) if printed != command => Ok(Cow::Owned(printed)),
+        _ => Ok(Cow::Borrowed(command)),
+    }
+}
+
+/// The list a command text stands for; None if it does not parse, leaves the whitelist or exceeds a
+/// limit.
+///
+/// Newlines between commands are read as `;` here. Where that changes what runs, [`canonical`] keeps
+/// the text as it is, but the commands in it are still these.
+pub fn parse(command: &str) -> Option<List> {
+    parser::parse(command).map(|parsed| parsed.list)
+}
+
+fn normalised(command: &str) -> Option<String> {
+    let parsed = parser::parse(command)?;
+    if names::shows_its_own_source(command, &parsed.list) || !lines::may_be_joined(command, &parsed)
+    {
+        return None;
+    }
+    let printed = print(&parsed.list);
+    // Reading the print back makes the laws hold by construction: a form is only ever shared by
+    // texts that stand for this very list, and printing it again changes nothing.
+    (parse(&printed)? == parsed.list).then_some(printed)
+}
+
+/// Whether every byte stands for itself and blanks are single: such a text is its own canonical form
+/// whether or not it parses, because the printer would change nothing.
+fn is_plain(command: &[u8]) -> bool {
+    let mut after_blank = true;
+    for &byte in command {
+        let blank = byte == b' ';
+        if !(PLAIN[byte as usize] || blank && !after_blank) {
+            return false;
+        }
+        after_blank = blank;
+    }
+    !after_blank || command.is_empty()
+}
+
+/// Bytes that mean themselves wherever they stand.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let safe = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:,@%+=-";
+    let mut i = 0;
+    while i < safe.len() {
+        plain[safe[i] as usize] = true;
+        i += 1;
+    }
+    plain
+};

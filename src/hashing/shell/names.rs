@@ -1,0 +1,63 @@
+//! Command names and variables that change how the rest of a text is read.
+
+use super::ast::List;
+
+/// Reserved words of dash and bash. Unquoted in the place of a command name they start a construct.
+const RESERVED: &[&str] = &[
+    "!", "{", "}", "[[", "]]", "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for",
+    "function", "if", "in", "select", "then", "time", "until", "while",
+];
+
+/// Commands whose arguments bash reads as assignments when they are written `NAME=…`, and those that
+/// may stand in front of one.
+const DECLARING: &[&str] =
+    &["alias", "builtin", "command", "declare", "export", "local", "readonly", "typeset"];
+
+/// Commands that can switch on `set -k`, after which every argument `NAME=…` is an assignment.
+const SETS_OPTIONS: &[&str] =
+    &[".", "builtin", "command", "eval", "set", "shopt", "source", "trap"];
+
+/// Commands that print the text of other commands as it was written.
+const SHOWS_SOURCE: &[&str] = &["bg", "caller", "fc", "fg", "history", "jobs"];
+
+/// Variables whose value is command text as it was written.
+const SOURCE_VARIABLES: &[&str] = &["BASH_COMMAND", "BASH_EXECUTION_STRING"];
+
+pub(super) fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&word)
+}
+
+/// Whether the arguments of this command may be assignments; an unknown name may be any command.
+pub(super) fn declares(name: Option<&str>) -> bool {
+    name.is_none_or(|name| DECLARING.contains(&name))
+}
+
+/// Whether some command can make assignments of the arguments of the commands after it.
+pub(super) fn may_set_keyword_option(list: &List) -> bool {
+    list.commands().any(|command| {
+        !command.words.is_empty()
+            && command.name().is_none_or(|name| SETS_OPTIONS.contains(&name.as_str()))
+    })
+}
+
+/// Whether running the command can show how it was written, so that no cosmetic is one.
+pub(super) fn shows_its_own_source(text: &str, list: &List) -> bool {
+    SOURCE_VARIABLES.iter().any(|variable| text.contains(variable))
+        || list
+            .commands()
+            .any(|command| command.name().is_some_and(|name| SHOWS_SOURCE.contains(&name.as_str())))
+}
+
+/// Whether the bytes are a variable name.
+pub(super) fn is_name(text: &[u8]) -> bool {
+    text.first().is_some_and(|&first| is_name_start(first))
+        && text.iter().all(|&byte| is_name_byte(byte))
+}
+
+pub(super) fn is_name_start(byte: u8) -> bool {
+    byte == b'_' || byte.is_ascii_alphabetic()
+}
+
+pub(super) fn is_name_byte(byte: u8) -> bool {
+    byte == b'_' || byte.is_ascii_alphanumeric()
+}

@@ -1,0 +1,226 @@
+//! The grammar on the whitelist: lists, pipelines, simple commands, redirections.
+
+use super::MAX_BYTES;
+use super::ast::{
+    Assignment, Connective, FileOperator, HereDocument, Item, List, Pipeline, Redirection,
+    SimpleCommand, Source,
+};
+use super::atoms::Atom;
+use super::classify::{Place, assignment, bare_text, classify, starts_bash_assignment};
+use super::cursor::Parser;
+use super::lines::Lines;
+use super::names;
+
+/// A list, and what its text says beyond it.
+pub(super) struct Parsed {
+    pub(super) list: List,
+    pub(super) lines: Lines,
+}
+
+/// Parses a whole text.
+pub(super) fn parse(text: &str) -> Option<Parsed> {
+    if text.len() > MAX_BYTES || text.contains('\0') {
+        return None;
+    }
+    let parsed = parse_with(text, false)?;
+    if names::may_set_keyword_option(&parsed.list) { parse_with(text, true) } else { Some(parsed) }
+}
+
+fn parse_with(text: &str, keeps_assignment_form: bool) -> Option<Parsed> {
+    let mut parser = Parser { keeps_assignment_form, ..Parser::new(text) };
+    let mut list = parser.list()?;
+    if parser.peek().is_some() || !parser.pending.is_empty() {
+        return None;
+    }
+    let mut bodies = parser.bodies.into_iter();
+    for redirection in list.commands_mut().flat_map(|command| &mut command.redirections) {
+        if let Redirection::HereDocument { body, .. } = redirection {
+            *body = bodies.next()?;
+        }
+    }
+    Some(Parsed { list, lines: parser.lines })
+}
+
+impl Parser<'_> {
+    /// Items up to the end of the text or an unmatched `)`.
+    pub(super) fn list(&mut self) -> Option<List> {
+        let mut items = Vec::new();
+        self.skip_lines()?;
+        while !matches!(self.peek(), None | Some(b')')) {
+            let (first, rest) = self.and_or()?;
+            let background = self.separator()?;
+            items.push(Item { first, rest, background });
+            let broke = self.skip_lines()?;
+            self.lines.broken |= broke && self.peek().is_some();
+        }
+        Some(List { items })
+    }
+
+    /// Steps over blanks, comments and newlines; whether there was a newline.
+    fn skip_lines(&mut self) -> Option<bool> {
+        let mut any = false;
+        loop {
+            self.skip_blanks()?;
+            if self.peek() != Some(b'\n') {
+                return Some(any);
+            }
+            self.end_line()?;
+            any = true;
+        }
+    }
+
+    /// The end of an item: `;`, `&` (true), or a newline, `)` or the end, which stay where they are.
+    fn separator(&mut self) -> Option<bool> {
+        match self.peek() {
+            None | Some(b'\n' | b')') => Some(false),
+            Some(separator @ (b';' | b'&')) => {
+                self.position += 1;
+                self.operator_ends()?;
+                let other_operator = matches!(self.peek(), Some(b';' | b'&' | b'>' | b'|'));
+                (!other_operator).then_some(separator == b'&')
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn and_or(&mut self) -> Option<(Pipeline, Vec<(Connective, Pipeline)>)> {
+        let first = self.pipeline()?;
+        let mut rest = Vec::new();
+        loop {
+            let connective = if self.take("&&") {
+                Connective::And
+            } else if self.take("||") {
+                Connective::Or
+            } else {
+                return Some((first, rest));
+            };
+            self.skip_lines()?;
+            rest.push((connective, self.pipeline()?));
+        }
+    }
+
+    fn pipeline(&mut self) -> Option<Pipeline> {
+        let negated = self.take("! ") || self.take("!\t");
+        if negated {
+            self.skip_blanks()?;
+        }
+        let mut commands = vec![self.simple_command()?];
+        while self.peek() == Some(b'|') && self.peek_at(1) != Some(b'|') {
+            self.position += 1;
+            self.operator_ends()?;
+            if self.peek() == Some(b'&') {
+                return None;
+            }
+            self.skip_lines()?;
+            commands.push(self.simple_command()?);
+        }
+        Some(Pipeline { negated, commands })
+    }
+
+    /// A simple command and the blanks after it.
+    fn simple_command(&mut self) -> Option<SimpleCommand> {
+        let mut command = SimpleCommand::default();
+        let mut declares = false;
+        loop {
+            self.skip_blanks()?;
+            match self.peek() {
+                None | Some(b'\n' | b';' | b'&' | b'|' | b')') => break,
+                Some(b'<' | b'>') => {
+                    let redirection = self.redirection(None)?;
+                    command.redirections.push(redirection);
+                    continue;
+                }
+                Some(digit @ b'0'..=b'9') if matches!(self.peek_at(1), Some(b'<' | b'>')) => {
+                    self.position += 1;
+                    let redirection = self.redirection(Some(digit - b'0'))?;
+                    command.redirections.push(redirection);
+                    continue;
+                }
+                Some(_) => {}
+            }
+            let atoms = self.atoms()?;
+            if matches!(self.peek(), Some(b'<' | b'>')) && may_name_a_descriptor(&atoms) {
+                return None;
+            }
+            if !command.words.is_empty() {
+                if declares && starts_bash_assignment(&atoms) {
+                    return None;
+                }
+                command.words.push(classify(&atoms, Place::Argument { declares })?);
+            } else if let Some((name, value)) = assignment(&atoms) {
+                command
+                    .assignments
+                    .push(Assignment { name, value: classify(value, Place::Value)? });
+            } else {
+                if starts_bash_assignment(&atoms)
+                    || bare_text(&atoms).is_some_and(|word| names::is_reserved(&word))
+                {
+                    return None;
+                }
+                let name = classify(&atoms, Place::Name)?;
+                declares = self.keeps_assignment_form || names::declares(name.literal().as_deref());
+                command.words.push(name);
+            }
+        }
+        let empty = command.words.is_empty()
+            && command.assignments.is_empty()
+            && command.redirections.is_empty();
+        (!empty).then_some(command)
+    }
+
+    fn redirection(&mut self, fd: Option<u8>) -> Option<Redirection> {
+        // Longest first, as the shell's own tokeniser takes them. The rest is bash's: `<<<`, `<(`, `>(`.
+        if self.take("<<") {
+            if self.peek() == Some(b'<') || self.substituted {
+                return None;
+            }
+            self.operator_ends()?;
+            let strip_tabs = self.take("-");
+            self.skip_blanks()?;
+            self.delimiter(strip_tabs)?;
+            let unread = HereDocument::Literal(String::new());
+            return Some(Redirection::HereDocument { fd: fd.unwrap_or(0), body: unread });
+        }
+        for (operator, input) in [("<&", true), (">&", false)] {
+            if self.take(operator) {
+                self.skip_blanks()?;
+                let source = self.duplicated_descriptor()?;
+                return Some(Redirection::Duplicate {
+                    fd: fd.unwrap_or(u8::from(!input)),
+                    input,
+                    source,
+                });
+            }
+        }
+        let operator = FileOperator::LONGEST_FIRST
+            .into_iter()
+            .find(|operator| self.take(operator.spelling()))?;
+        self.operator_ends()?;
+        self.skip_blanks()?;
+        let atoms = self.atoms()?;
+        if atoms.is_empty() {
+            return None;
+        }
+        let target = classify(&atoms, Place::Target)?;
+        Some(Redirection::File { fd: fd.unwrap_or(operator.default_fd()), operator, target })
+    }
+
+    /// One unquoted digit, or `-`. Anything else means a file to bash and an error to dash.
+    fn duplicated_descriptor(&mut self) -> Option<Source> {
+        let atoms = self.atoms()?;
+        match atoms.as_slice() {
+            [Atom::Bare('-')] => Some(Source::Closed),
+            [Atom::Bare(digit)] => u8::try_from(digit.to_digit(10)?).ok().map(Source::Descriptor),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a word glued to `<` or `>` could be the descriptor: more than one digit (fd 10 to bash, a
+/// word to dash) or `{name}` (bash).
+fn may_name_a_descriptor(atoms: &[Atom<'_>]) -> bool {
+    bare_text(atoms).is_some_and(|word| {
+        word.bytes().all(|byte| byte.is_ascii_digit())
+            || word.starts_with('{') && word.ends_with('}')
+    })
+}
