@@ -50,6 +50,102 @@ class LifecycleError(InterlockError):
         self.to = to
 
 
+class StaleAttempt(LifecycleError):  # noqa: N818 - names the fact
+    """A worker reported on an execution that is no longer its own: its lease lapsed or another took over.
+
+    Attributes:
+        attempt: the fencing number the worker holds.
+
+    """
+
+    def __init__(
+        self, message: str, *, from_: str | None = None, to: str | None = None, attempt: int | None = None
+    ) -> None:
+        super().__init__(message, from_=from_, to=to)
+        self.attempt = attempt
+
+
+class UnknownState(InterlockError, ValueError):  # noqa: N818 - names the fact
+    """A word that is not a lifecycle state.
+
+    Attributes:
+        state: the word.
+
+    """
+
+    def __init__(self, message: str, *, state: str = "") -> None:
+        super().__init__(message)
+        self.state = state
+
+
+class ProposalNotFound(InterlockError, LookupError):  # noqa: N818 - names the fact
+    """No proposal of the current org has this id. Another org's id is answered the same way.
+
+    Attributes:
+        id: the id asked for.
+
+    """
+
+    def __init__(self, message: str, *, id: object = None) -> None:
+        super().__init__(message)
+        self.id = id
+
+
+class ProposalTooLarge(InterlockError, ValueError):  # noqa: N818 - names the fact
+    """The operative payload of a proposal, or its context, is larger than proposals may be.
+
+    Attributes:
+        size: bytes of the canonical form.
+        limit: bytes allowed.
+
+    """
+
+    def __init__(self, message: str, *, size: int = 0, limit: int = 0) -> None:
+        super().__init__(message)
+        self.size = size
+        self.limit = limit
+
+
+class DedupIndexFull(InterlockError):  # noqa: N818 - names the fact
+    """The index holds as many proposals in flight as it may; none of them is ever evicted.
+
+    Attributes:
+        capacity: proposals in flight it may hold.
+
+    """
+
+    def __init__(self, message: str, *, capacity: int = 0) -> None:
+        super().__init__(message)
+        self.capacity = capacity
+
+
+class SnapshotError(InterlockError, ValueError):
+    """Bytes given to ``DedupIndex.restore`` are not a snapshot, or not one that this index can hold."""
+
+
+class StoreError(InterlockError):
+    """PostgreSQL did not carry out a statement of the approval store.
+
+    Attributes:
+        retryable: whether the same call may succeed when made again.
+        sqlstate: the five-character code, if the server answered.
+
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False, sqlstate: str | None = None) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.sqlstate = sqlstate
+
+
+class StoreConflict(StoreError):  # noqa: N818 - names the fact
+    """The statement lost against a concurrent one and did nothing: make the call again."""
+
+
+class StoreConnectionLost(StoreError):  # noqa: N818 - names the fact
+    """The connection broke before the answer came: the statement may or may not have been carried out."""
+
+
 # --- tenancy
 
 

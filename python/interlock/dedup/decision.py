@@ -1,0 +1,101 @@
+"""Whether a proposal is a duplicate, and of what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from interlock.dedup.lifecycle import LifecycleState
+from interlock.dedup.proposal import Proposal
+from interlock.dedup.stored import StoredProposal
+
+Reason = Literal["new", "in_flight", "cooldown"]
+
+
+@dataclass(frozen=True, slots=True)
+class DedupDecision:
+    """What became of one proposal. A duplicate never grants authority.
+
+    Attributes:
+        duplicate: whether it collapsed into a row that was there.
+        collapsed_into: that row, or None.
+        logical_cluster: rows in flight with one of its logical keys, oldest first; empty for a duplicate.
+        related: rows in flight on one of its targets with another verb, oldest first; empty for a duplicate.
+        reason: ``"new"``, ``"in_flight"``, or ``"cooldown"`` where the same content ended recently.
+        stored: the row that now stands for the proposal, new or collapsed into; None from ``dedup_proposals``,
+            which stores nothing.
+
+    """
+
+    duplicate: bool
+    collapsed_into: Any = None
+    logical_cluster: tuple[Any, ...] = ()
+    related: tuple[Any, ...] = ()
+    reason: Reason = "new"
+    stored: StoredProposal | None = None
+
+
+def dedup_proposals(new: Proposal | Mapping[str, Any], existing: Iterable[Any]) -> DedupDecision:
+    """Decide about ``new`` from a snapshot of one org's proposals, storing nothing.
+
+    Args:
+        new: a proposal, or a mapping with ``command`` and, as a label, ``id``.
+        existing: :class:`StoredProposal` rows, or mappings or objects with ``state``, ``content_hash`` or
+            ``cmd_hash``, and ``logical_keys`` (or ``logical_key``). All states may be in it: those in flight count. A
+            row that has only the 12 digits of ``cmd_hash`` is compared by them, which a forged payload can match:
+            give ``content_hash`` where there is one.
+
+    Raises:
+        UnknownState: a row has a state that the lifecycle does not have.
+        ValueError: the rows belong to more than one org.
+
+    """
+    proposal = new if isinstance(new, Proposal) else Proposal.shell(new["command"], display_id=new.get("id"))
+    rows = [_Row(row) for row in existing]
+    if len({row.org_id for row in rows}) > 1:
+        raise ValueError("existing mixes rows of several orgs: decide from the snapshot of one")
+    in_flight = [row for row in rows if row.state.in_flight]
+    for row in in_flight:
+        if row.is_same(proposal):
+            return DedupDecision(True, collapsed_into=row.given, reason="in_flight")
+    keys = set(proposal.logical_keys)
+    targets = {target_of(key) for key in keys}
+    cluster = [row for row in in_flight if keys & row.logical_keys]
+    related = [row for row in in_flight if row not in cluster and targets & set(map(target_of, row.logical_keys))]
+    return DedupDecision(
+        False,
+        logical_cluster=tuple(row.given for row in cluster),
+        related=tuple(row.given for row in related),
+    )
+
+
+def target_of(logical_key: str) -> str:
+    """Return a logical key without its verb: the object and scope that ``related`` compares."""
+    return logical_key.partition(":")[2]
+
+
+class _Row:
+    """One row of a snapshot, whatever its shape."""
+
+    def __init__(self, given: Any) -> None:
+        def field(name: str) -> Any:
+            return given.get(name) if isinstance(given, Mapping) else getattr(given, name, None)
+
+        self.given = given
+        self.state = LifecycleState.of(field("state"))
+        self.org_id = field("org_id")
+        self.kind = field("kind")
+        self.content_hash = field("content_hash")
+        self.cmd_hash = field("cmd_hash")
+        keys = field("logical_keys")
+        single = field("logical_key")
+        self.logical_keys = frozenset(keys if keys is not None else [single] if single else [])
+
+    def is_same(self, proposal: Proposal) -> bool:
+        if self.kind is not None and self.kind != proposal.kind:
+            return False
+        if self.content_hash is not None:
+            return bool(self.content_hash == proposal.content_hash)
+        # cmd_hash leaves the context out, so it cannot vouch for a proposal that has one.
+        return proposal.context is None and self.cmd_hash == proposal.cmd_hash

@@ -1,0 +1,139 @@
+"""What the store sends and how it reads the answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from hashlib import sha256
+from typing import Any
+
+from interlock.dedup.decision import DedupDecision
+from interlock.dedup.lifecycle import LifecycleState
+from interlock.dedup.proposal import CANON_VERSION, Proposal
+from interlock.dedup.stored import StoredProposal
+
+Row = Mapping[str, Any]
+
+_COLUMNS = [column.name for column in fields(StoredProposal)]
+
+
+def columns_of(source: str) -> str:
+    """Return the select list that :func:`stored` reads, of a table alias or of a composite column ``(alias).``."""
+    return ", ".join(f"{source}.{column}" for column in _COLUMNS)
+
+
+PROPOSE = f"""
+SELECT a.place, a.relation, {columns_of("(a.proposal)")}
+FROM interlock.propose($1, $2, $3, $4::text[]::jsonb[], $5, $6, $7, $8, $9, $10, $11, $12, $13) AS a
+"""  # noqa: S608 - constants only
+APPROVE = f"SELECT a.verdict, {columns_of('(a.proposal)')} FROM interlock.approve($1, $2) AS a"  # noqa: S608
+TRANSITION = f"""
+SELECT a.verdict, {columns_of("(a.proposal)")} FROM interlock.transition($1, $2, $3, $4, $5, $6) AS a
+"""  # noqa: S608
+CLAIM = f"SELECT {columns_of('a')} FROM interlock.claim($1, $2, $3) AS a"  # noqa: S608
+EXPIRE = f"SELECT {columns_of('a')} FROM interlock.expire($1) AS a"  # noqa: S608
+GET = f"SELECT {columns_of('p')} FROM interlock.proposals p WHERE p.id = $1"  # noqa: S608
+IN_FLIGHT = f"""
+SELECT {columns_of("p")} FROM interlock.proposals p
+WHERE p.state IN ('pending', 'executing', 'interrupted')
+  AND (p.state <> 'pending' OR p.lease_until > clock_timestamp())
+ORDER BY p.first_seen_at, p.id
+"""  # noqa: S608
+PAYLOAD = """
+SELECT p.kind, a.canonical, a.context
+FROM interlock.proposal_payloads a JOIN interlock.proposals p ON p.org_id = a.org_id AND p.id = a.proposal_id
+WHERE a.proposal_id = $1
+"""
+
+
+def stored(row: Row) -> StoredProposal:
+    """Read the columns of :func:`columns_of`."""
+    return StoredProposal(
+        id=row["id"],
+        org_id=row["org_id"],
+        kind=row["kind"],
+        content_hash=row["content_hash"].hex(),
+        cmd_hash=row["cmd_hash"],
+        logical_keys=tuple(row["logical_keys"]),
+        display_id=row["display_id"],
+        state=LifecycleState(row["state"]),
+        attempt=row["attempt"],
+        version=row["version"],
+        approved_by=row["approved_by"],
+        approved_at=row["approved_at"],
+        lease_until=row["lease_until"],
+        seen_count=row["seen_count"],
+        first_seen_at=row["first_seen_at"],
+        last_seen_at=row["last_seen_at"],
+        canon_version=row["canon_version"],
+    )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Proposals as the database function takes them: each content once, in the order in which all batches lock."""
+
+    proposals: Sequence[Proposal]
+    groups: list[list[int]]
+
+    @classmethod
+    def of(cls, proposals: Sequence[Proposal]) -> Batch:
+        """Fold equal proposals; each group holds the positions of one content."""
+        positions: dict[tuple[str, str], list[int]] = {}
+        for position, proposal in enumerate(proposals):
+            positions.setdefault((proposal.kind, proposal.content_hash), []).append(position)
+        return cls(proposals, [positions[key] for key in sorted(positions)])
+
+    def arguments(self, target_states: Sequence[str | bytes | None] | None) -> list[list[Any] | int]:
+        """Return the arguments of ``interlock.propose`` up to the version of the canonical forms."""
+        firsts = [self.proposals[group[0]] for group in self.groups]
+        return [
+            [proposal.kind for proposal in firsts],
+            [bytes.fromhex(proposal.content_hash) for proposal in firsts],
+            [proposal.cmd_hash for proposal in firsts],
+            [json.dumps(proposal.logical_keys) for proposal in firsts],
+            [proposal.display_id for proposal in firsts],
+            [proposal.canonical for proposal in firsts],
+            [proposal.canonical_context for proposal in firsts],
+            [_fingerprint(target_states[group[0]] if target_states else None) for group in self.groups],
+            [len(group) for group in self.groups],
+            CANON_VERSION,
+        ]
+
+    def decisions(self, rows: Sequence[Row]) -> list[DedupDecision]:
+        """Return one decision for each proposal, by its position."""
+        answers: list[list[Row]] = [[] for _ in self.groups]
+        for row in rows:
+            answers[row["place"] - 1].append(row)
+        decided: list[DedupDecision | None] = [None] * len(self.proposals)
+        for group, answer in zip(self.groups, answers, strict=True):
+            first, repeated = _decisions_of(answer)
+            for position in group:
+                decided[position] = repeated
+            decided[group[0]] = first
+        return [decision for decision in decided if decision is not None]
+
+
+def _decisions_of(answer: Sequence[Row]) -> tuple[DedupDecision, DedupDecision]:
+    """Return what the first proposal of a content is told, and what its repetitions in the batch are."""
+    own, *neighbours = answer
+    row, reason = stored(own), own["relation"]
+    repeated = DedupDecision(
+        True, collapsed_into=row, reason="cooldown" if reason == "cooldown" else "in_flight", stored=row
+    )
+    if reason != "new":
+        return repeated, repeated
+    first = DedupDecision(
+        False,
+        logical_cluster=tuple(stored(other) for other in neighbours if other["relation"] == "cluster"),
+        related=tuple(stored(other) for other in neighbours if other["relation"] == "related"),
+        stored=row,
+    )
+    return first, repeated
+
+
+def _fingerprint(target_state: str | bytes | None) -> bytes | None:
+    if target_state is None:
+        return None
+    return sha256(target_state.encode() if isinstance(target_state, str) else target_state).digest()
