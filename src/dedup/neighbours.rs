@@ -1,0 +1,154 @@
+//! Which entries in flight act on what: the index of logical keys and of targets.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher, Hash};
+use std::ops::Bound;
+
+use foldhash::quality::RandomState;
+use parking_lot::Mutex;
+
+use super::entry::target_of;
+
+/// Where an entry is. The number tells it from a later one in the same slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) number: u64,
+    pub(super) slot: u32,
+    pub(super) selector: u8,
+}
+
+/// Entries of one (org, target), by verb and then by age.
+enum Members {
+    // Nearly every target has one, and a tree for it would cost ten times the memory.
+    One(u32, Place),
+    Many(BTreeSet<(u32, Place)>),
+}
+
+/// Maps (org, target) to the entries in flight, under the digests of both and of the verb. A digest may collide, so
+/// what is found is a candidate: the reader compares the texts, which the entry has.
+pub(super) struct Neighbours {
+    shards: Box<[Mutex<HashMap<u64, Members, RandomState>>]>,
+    digests: RandomState,
+}
+
+impl Neighbours {
+    pub(super) fn new(shards: usize) -> Self {
+        let digests = RandomState::default();
+        let shards =
+            (0..shards).map(|_| Mutex::new(HashMap::with_hasher(digests.clone()))).collect();
+        Self { shards, digests }
+    }
+
+    pub(super) fn add<'a>(
+        &self,
+        org: Option<&str>,
+        keys: impl Iterator<Item = &'a str>,
+        place: Place,
+    ) {
+        for key in keys {
+            let (target, verb) = self.digests_of(org, key);
+            let mut shard = self.shard(target).lock();
+            shard
+                .entry(target)
+                .and_modify(|members| members.insert(verb, place))
+                .or_insert(Members::One(verb, place));
+        }
+    }
+
+    pub(super) fn remove<'a>(
+        &self,
+        org: Option<&str>,
+        keys: impl Iterator<Item = &'a str>,
+        place: Place,
+    ) {
+        for key in keys {
+            let (target, verb) = self.digests_of(org, key);
+            let mut shard = self.shard(target).lock();
+            if shard.get_mut(&target).is_some_and(|members| members.remove(verb, place)) {
+                shard.remove(&target);
+            }
+        }
+    }
+
+    /// The oldest entries with the same verb and target as one of `keys`, and those with another verb, at most
+    /// `at_most` of each for a key; without `own`.
+    pub(super) fn of<'a>(
+        &self,
+        org: Option<&str>,
+        keys: impl Iterator<Item = &'a str>,
+        own: u64,
+        at_most: usize,
+    ) -> BTreeSet<Place> {
+        let mut found = BTreeSet::new();
+        for key in keys {
+            let (target, verb) = self.digests_of(org, key);
+            match self.shard(target).lock().get(&target) {
+                None => {}
+                Some(Members::One(_, place)) => {
+                    found.extend((place.number != own).then_some(*place))
+                }
+                Some(Members::Many(members)) => {
+                    let first = |verb| (verb, Place { number: 0, slot: 0, selector: 0 });
+                    let above = verb
+                        .checked_add(1)
+                        .map_or(Bound::Excluded((u32::MAX, LAST)), |v| Bound::Included(first(v)));
+                    let same = members
+                        .range((Bound::Included(first(verb)), Bound::Included((verb, LAST))));
+                    let others = members
+                        .range(..first(verb))
+                        .chain(members.range((above, Bound::Unbounded)));
+                    for half in [
+                        &mut same.map(|(_, place)| place) as &mut dyn Iterator<Item = &Place>,
+                        &mut others.map(|(_, place)| place),
+                    ] {
+                        found.extend(half.filter(|place| place.number != own).take(at_most));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn shard(&self, target: u64) -> &Mutex<HashMap<u64, Members, RandomState>> {
+        // The map inside uses the low bits again, after hashing.
+        #[allow(clippy::cast_possible_truncation)]
+        &self.shards[(target >> 32) as usize % self.shards.len()]
+    }
+
+    fn digests_of(&self, org: Option<&str>, key: &str) -> (u64, u32) {
+        let target = target_of(key);
+        let verb = &key[..key.len() - target.len()];
+        #[allow(clippy::cast_possible_truncation)]
+        (self.digest((org, target)), self.digest(verb) as u32)
+    }
+
+    fn digest(&self, value: impl Hash) -> u64 {
+        self.digests.hash_one(value)
+    }
+}
+
+const LAST: Place = Place { number: u64::MAX, slot: u32::MAX, selector: u8::MAX };
+
+impl Members {
+    fn insert(&mut self, verb: u32, place: Place) {
+        match self {
+            Self::One(first, at) => {
+                *self = Self::Many(BTreeSet::from([(*first, *at), (verb, place)]))
+            }
+            Self::Many(members) => {
+                members.insert((verb, place));
+            }
+        }
+    }
+
+    /// Removes the entry, and says whether none is left.
+    fn remove(&mut self, verb: u32, place: Place) -> bool {
+        match self {
+            Self::One(first, at) => *first == verb && *at == place,
+            Self::Many(members) => {
+                members.remove(&(verb, place));
+                members.is_empty()
+            }
+        }
+    }
+}
