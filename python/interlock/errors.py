@@ -146,6 +146,39 @@ class StoreConnectionLost(StoreError):  # noqa: N818 - names the fact
     """The connection broke before the answer came: the statement may or may not have been carried out."""
 
 
+# --- gates
+
+
+class GateError(InterlockError):
+    """A gate was used in a way it cannot serve."""
+
+
+class GateLimitError(GateError, ValueError):
+    """A gate's limit, window, budget or name means nothing.
+
+    Attributes:
+        field: the argument, such as ``"window"``.
+
+    """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class SharedGatesError(GateError, OSError):
+    """The file of a ``SharedGates`` cannot be used.
+
+    Attributes:
+        path: the file.
+
+    """
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
 # --- tenancy
 
 

@@ -6,6 +6,11 @@ mod current;
 mod dedup;
 mod errors;
 mod gates;
+mod gates_arguments;
+mod gates_clock;
+mod gates_default;
+mod gates_fire_once;
+mod gates_reports;
 mod hashing;
 mod seal;
 mod shell;
@@ -29,6 +34,20 @@ mod native {
     // dedup
 
     // gates
+    #[pymodule_export]
+    use super::gates::{Gate, Gates};
+    #[pymodule_export]
+    use super::gates_arguments::DefaultEventBudget;
+    #[pymodule_export]
+    use super::gates_clock::ManualClock;
+    #[pymodule_export]
+    use super::gates_default::{
+        default_gates, fire_once, forget_counts_after_fork, reset_fire_once, should_emit,
+    };
+    #[pymodule_export]
+    use super::gates_fire_once::{FireOnce, Transition};
+    #[pymodule_export]
+    use super::gates_reports::{Decision, EventTotals, GateStats, Suppression};
 
     // hashing
     #[pymodule_export]

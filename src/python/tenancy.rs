@@ -48,7 +48,7 @@ impl TenantContext {
 
     /// The canonical text of the org id; None before resolution.
     #[getter]
-    fn org_text(&self, py: Python<'_>) -> Option<Py<PyString>> {
+    pub(super) fn org_text(&self, py: Python<'_>) -> Option<Py<PyString>> {
         let Subject::Tenant(org) = self.frame.subject() else { return None };
         let text = self
             .frame

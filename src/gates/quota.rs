@@ -1,0 +1,426 @@
+//! One table of gates: quotas of keys, budgets of events, fire-once keys, and their counts.
+
+use super::GateError;
+use super::atomics::Ordering;
+use super::clock::SECOND;
+use super::directory::Directory;
+use super::key::{KeyHash, Secret, mix};
+use super::limit::{Judgement, Limit, State};
+use super::memory::Carver;
+use super::occurrence::Occurrence;
+use super::table::{Counter, Shape, Slot, Table};
+use super::tally::{Named, Pending};
+use super::verdict::{Reason, Verdict};
+
+const WAYS: usize = 4;
+/// Fire-once keys must not lose their slot below the capacity, so their sets are wide and half full.
+const WIDE_WAYS: usize = 64;
+/// Budgets are few: one an event, or one an event and tenant.
+const BUDGETS: usize = 4096;
+
+/// The emissions that all keys of an event may make together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// The larger of 600 in 60 s and the event's own rate.
+    Default,
+    /// So many in so many nanoseconds.
+    Of(u64, u64),
+    /// No bound: attacker-chosen keys can then emit without end.
+    Unlimited,
+}
+
+/// What makes an event: two gates of one definition share their quotas.
+#[derive(Clone, Copy, Debug)]
+pub struct EventSpec<'a> {
+    /// A constant in code.
+    pub name: &'a str,
+    /// The policy by name, so that two policies never share a key's state.
+    pub policy: &'static str,
+    /// Emissions and nanoseconds of the event's own rate; `None` where each call brings its own.
+    pub rate: Option<(u64, u64)>,
+    /// Anything else that tells definitions apart.
+    pub variant: u64,
+    /// The bound over all its keys.
+    pub budget: Budget,
+}
+
+/// An event of one table.
+#[derive(Clone, Copy, Debug)]
+pub struct Event {
+    pub(super) place: u32,
+    hash: u64,
+    budget: Option<Limit>,
+}
+
+impl Event {
+    /// Where it stands in the directory.
+    pub const fn place(&self) -> u32 {
+        self.place
+    }
+
+    /// Its part of each key's hash.
+    pub const fn hash(&self) -> u64 {
+        self.hash
+    }
+}
+
+/// A table of gates.
+pub struct Gates {
+    pub(super) quotas: Table<State>,
+    pub(super) occurrences: Table<Occurrence>,
+    pub(super) directory: Directory,
+    budgets: Table<State>,
+    secret: Secret,
+}
+
+/// How a call of a fire-once key ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Firing {
+    /// It fired. Without a token the key is untracked and will fire again.
+    Fired(Option<u32>),
+    /// It has fired already; the time is when it may again, if it may without a reset.
+    Suppressed(Option<u64>),
+}
+
+impl Gates {
+    /// A table of `max_keys` keys in memory of this process.
+    #[cfg(not(loom))]
+    pub fn private(max_keys: usize) -> Result<Self, GateError> {
+        let length = Self::bytes(max_keys)?;
+        let region =
+            memmap2::MmapOptions::new().len(length).map_anon().map_err(|why| GateError::Limit {
+                field: "max_keys",
+                problem: "must fit in memory",
+                given: format!("{max_keys} ({why})"),
+            })?;
+        let carver = Carver::over(std::sync::Arc::new(region.into()));
+        Self::carve(carver, max_keys, Secret::random())
+    }
+
+    /// A table for the model checker.
+    #[cfg(loom)]
+    pub fn private(max_keys: usize) -> Result<Self, GateError> {
+        Self::carve(Carver::over(std::sync::Arc::new(())), max_keys, Secret::public())
+    }
+
+    /// The bytes that a table of `max_keys` keys takes when every page of it is in use.
+    pub fn bytes(max_keys: usize) -> Result<usize, GateError> {
+        require_keys(max_keys)?;
+        let mut measuring = Carver::measuring();
+        // Without a region there is nothing to build: only the lengths are wanted.
+        let _ = Self::cut(&mut measuring, max_keys, Secret::public());
+        Ok(measuring.len())
+    }
+
+    pub(super) fn carve(
+        mut carver: Carver,
+        max_keys: usize,
+        secret: Secret,
+    ) -> Result<Self, GateError> {
+        require_keys(max_keys)?;
+        Self::cut(&mut carver, max_keys, secret).ok_or(GateError::Limit {
+            field: "max_keys",
+            problem: "must fit in the region",
+            given: max_keys.to_string(),
+        })
+    }
+
+    fn cut(carver: &mut Carver, max_keys: usize, secret: Secret) -> Option<Self> {
+        let directory = Directory::carve(carver);
+        let quotas = Table::carve(carver, narrow(max_keys));
+        let budgets = Table::carve(carver, narrow(max_keys.clamp(WAYS, BUDGETS)));
+        let occurrences = Table::carve(carver, wide(max_keys));
+        Some(Self {
+            directory: directory?,
+            quotas: quotas?,
+            budgets: budgets?,
+            occurrences: occurrences?,
+            secret,
+        })
+    }
+
+    /// The secret under which keys of this table are digested.
+    pub const fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// Enters an event, or finds the one of the same definition.
+    pub fn event(&self, spec: &EventSpec<'_>) -> Result<Event, GateError> {
+        let budget = spec.budget.limit(spec.rate)?;
+        let definition = format!("{}|{:?}|{}|{budget:?}", spec.policy, spec.rate, spec.variant);
+        let digest = Secret::public().digest(&[spec.name.as_bytes(), definition.as_bytes()]);
+        let place = self.directory.enter(digest.place, spec.name)?;
+        Ok(Event { place, hash: digest.place, budget })
+    }
+
+    /// Decides on one emission of `key`, and counts it.
+    #[inline]
+    pub fn decide(
+        &self,
+        event: &Event,
+        limit: &Limit,
+        key: KeyHash,
+        tenant: u64,
+        name: &impl Named,
+        now: u64,
+    ) -> Verdict {
+        let displaced = |event, count| self.directory.displaced(event, count);
+        loop {
+            let Some(slot) = self
+                .quotas
+                .find(key)
+                .or_else(|| self.quotas.enter(key, limit.span(), now, &displaced))
+            else {
+                return self.decide_untracked(event, limit, tenant, now);
+            };
+            let Some(judged) = self.quotas.update(slot, |state| judge(limit, state, now)) else {
+                continue;
+            };
+            let verdict = match judged {
+                Judged::Denied(verdict) => verdict,
+                Judged::Allowed { before, after } => {
+                    self.quotas.set_span(slot, limit.span());
+                    match self.spend(event, tenant, now) {
+                        Ok(()) => {
+                            self.directory.emitted(event.place);
+                            return Verdict { reason: Reason::Allowed, retry_at: Some(now) };
+                        }
+                        Err(retry_at) => {
+                            self.quotas
+                                .restore(slot, |current| limit.refund(before, after, current));
+                            Verdict::denied(Reason::Budget, retry_at)
+                        }
+                    }
+                }
+            };
+            if !self.quotas.suppress(slot, now, name, &displaced) {
+                self.directory.displaced(event.place, 1);
+            }
+            return verdict;
+        }
+    }
+
+    /// What `key` has had suppressed since somebody was last told.
+    pub fn pending(&self, key: KeyHash) -> Pending {
+        let peek = |slot: Slot| self.quotas.tallies.peek(slot.index, slot.word);
+        self.quotas.find(key).map(peek).unwrap_or_default()
+    }
+
+    /// Hands over what `key` has had suppressed, once.
+    pub fn take_pending(&self, event: &Event, key: KeyHash) -> Pending {
+        let Some(slot) = self.quotas.find(key) else { return Pending::default() };
+        let pending = self.quotas.tallies.take(slot.index, slot.word);
+        if pending.count > 0 {
+            self.directory.reported(event.place, pending.count);
+        }
+        pending
+    }
+
+    /// Fires `key` unless it has fired.
+    #[inline]
+    pub fn fire(
+        &self,
+        event: &Event,
+        key: KeyHash,
+        ttl: Option<u64>,
+        name: &impl Named,
+        now: u64,
+    ) -> Firing {
+        let displaced = |event, count| self.directory.displaced(event, count);
+        loop {
+            let Some(slot) = self
+                .occurrences
+                .find(key)
+                .or_else(|| self.occurrences.enter(key, ttl.unwrap_or_default(), now, &displaced))
+            else {
+                self.occurrences.counter(Counter::Untracked).fetch_add(1, Ordering::Relaxed);
+                self.directory.emitted(event.place);
+                return Firing::Fired(None);
+            };
+            let Some(firing) = self.occurrences.update(slot, |occurrence| {
+                let occurrence = occurrence.unwrap_or_default();
+                match occurrence.fire(now, ttl, 0) {
+                    Err(retry_at) => (None, Firing::Suppressed(retry_at)),
+                    Ok(_) => {
+                        let token = self.next_token();
+                        (occurrence.fire(now, ttl, token).ok(), Firing::Fired(Some(token)))
+                    }
+                }
+            }) else {
+                continue;
+            };
+            match firing {
+                Firing::Fired(_) => self.directory.emitted(event.place),
+                Firing::Suppressed(_) => {
+                    if !self.occurrences.suppress(slot, now, name, &displaced) {
+                        self.directory.displaced(event.place, 1);
+                    }
+                }
+            }
+            return firing;
+        }
+    }
+
+    /// Tells how the body of firing `token` of `key` ended. A failed one re-arms after a pause.
+    pub fn settle(&self, key: KeyHash, token: u32, succeeded: bool, now: u64) {
+        if let Some(slot) = self.occurrences.find(key) {
+            self.occurrences.update(slot, |occurrence| {
+                (occurrence.unwrap_or_default().settle(now, token, succeeded), ())
+            });
+        }
+    }
+
+    /// Arms `key` again, at once; whether it had fired.
+    pub fn reset(&self, key: KeyHash) -> bool {
+        let Some(slot) = self.occurrences.find(key) else { return false };
+        self.occurrences
+            .update(slot, |occurrence| {
+                (
+                    occurrence.map(|_| Occurrence::Armed),
+                    occurrence.is_some_and(|occurrence| occurrence.fired()),
+                )
+            })
+            .unwrap_or(false)
+    }
+
+    /// What the fire-once `key` has had suppressed since somebody was last told.
+    pub fn pending_once(&self, key: KeyHash) -> Pending {
+        let peek = |slot: Slot| self.occurrences.tallies.peek(slot.index, slot.word);
+        self.occurrences.find(key).map(peek).unwrap_or_default()
+    }
+
+    /// Hands over what the fire-once `key` has had suppressed, once.
+    pub fn take_pending_once(&self, event: &Event, key: KeyHash) -> Pending {
+        let Some(slot) = self.occurrences.find(key) else { return Pending::default() };
+        let pending = self.occurrences.tallies.take(slot.index, slot.word);
+        if pending.count > 0 {
+            self.directory.reported(event.place, pending.count);
+        }
+        pending
+    }
+
+    /// Forgets every key; counts not yet reported stay with their events.
+    pub fn clear(&self, now: u64) {
+        let displaced = |event, count| self.directory.displaced(event, count);
+        self.quotas.clear(now, &displaced);
+        self.budgets.clear(now, &displaced);
+        self.occurrences.clear(now, &displaced);
+    }
+
+    /// A key whose whole set is suppressing has no slot: only the event's budget judges it.
+    #[cold]
+    fn decide_untracked(&self, event: &Event, limit: &Limit, tenant: u64, now: u64) -> Verdict {
+        self.quotas.counter(Counter::Untracked).fetch_add(1, Ordering::Relaxed);
+        let verdict = if limit.mutes() {
+            Verdict::denied(Reason::Muted, None)
+        } else {
+            match self.spend(event, tenant, now) {
+                Ok(()) => Verdict { reason: Reason::Allowed, retry_at: Some(now) },
+                Err(retry_at) => Verdict::denied(Reason::Budget, retry_at),
+            }
+        };
+        if verdict.allowed() {
+            self.directory.emitted(event.place);
+        } else {
+            self.directory.displaced(event.place, 1);
+        }
+        verdict
+    }
+
+    /// Takes one emission from the budget of the event and tenant, or says when there will be one.
+    fn spend(&self, event: &Event, tenant: u64, now: u64) -> Result<(), Option<u64>> {
+        const OVERFLOW: u64 = 0x6F76_6572_666C_6F77;
+        let Some(limit) = &event.budget else { return Ok(()) };
+        // A tenant whose set is full of exhausted budgets shares one with others in that plight.
+        [tenant, OVERFLOW]
+            .into_iter()
+            .find_map(|tenant| self.spend_as(event, limit, tenant, now))
+            .unwrap_or(Err(None))
+    }
+
+    fn spend_as(
+        &self,
+        event: &Event,
+        limit: &Limit,
+        tenant: u64,
+        now: u64,
+    ) -> Option<Result<(), Option<u64>>> {
+        let key = KeyHash { place: mix(event.hash, tenant), rest: 0 };
+        loop {
+            let slot = self
+                .budgets
+                .find(key)
+                .or_else(|| self.budgets.enter(key, limit.span(), now, &|_, _| ()))?;
+            match self.budgets.update(slot, |state| judge(limit, state, now)) {
+                Some(Judged::Allowed { .. }) => return Some(Ok(())),
+                Some(Judged::Denied(verdict)) => return Some(Err(verdict.retry_at)),
+                None => {}
+            }
+        }
+    }
+
+    fn next_token(&self) -> u32 {
+        #[allow(clippy::cast_possible_truncation)] // 2^32 firings later nobody waits for this one
+        let token =
+            self.occurrences.counter(Counter::Tokens).fetch_add(1, Ordering::Relaxed) as u32;
+        token
+    }
+}
+
+enum Judged {
+    Allowed { before: Option<State>, after: State },
+    Denied(Verdict),
+}
+
+/// Judges one call, and marks the key as suppressing the first time its own limit denies one.
+#[inline]
+fn judge(limit: &Limit, state: Option<State>, now: u64) -> (Option<State>, Judged) {
+    match limit.judge(state, now) {
+        Judgement::Allow(after) => (Some(after), Judged::Allowed { before: state, after }),
+        Judgement::Deny(reason, retry_at) => {
+            let unmarked = state.filter(|state| !state.muted && reason == Reason::Limit);
+            let marked = unmarked.map(|state| State { muted: true, ..state });
+            (marked, Judged::Denied(Verdict::denied(reason, retry_at)))
+        }
+    }
+}
+
+impl Budget {
+    fn limit(self, own: Option<(u64, u64)>) -> Result<Option<Limit>, GateError> {
+        const USUAL: (u64, u64) = (600, 60 * SECOND);
+        let (max, span) = match self {
+            Self::Unlimited => return Ok(None),
+            Self::Of(max, span) => (max, span),
+            Self::Default => own.filter(|own| is_faster(*own, USUAL)).unwrap_or(USUAL),
+        };
+        Limit::window(max, span).map(Some)
+    }
+}
+
+fn is_faster((max, span): (u64, u64), (other_max, other_span): (u64, u64)) -> bool {
+    u128::from(max) * u128::from(other_span) > u128::from(other_max) * u128::from(span)
+}
+
+fn narrow(max_keys: usize) -> Shape {
+    Shape { sets: (max_keys / WAYS).max(1), ways: max_keys.min(WAYS), whole_digest: false }
+}
+
+fn wide(max_keys: usize) -> Shape {
+    if max_keys <= WIDE_WAYS {
+        return Shape { sets: 1, ways: max_keys, whole_digest: true };
+    }
+    Shape { sets: (2 * max_keys).div_ceil(WIDE_WAYS), ways: WIDE_WAYS, whole_digest: true }
+}
+
+fn require_keys(max_keys: usize) -> Result<(), GateError> {
+    /// 2^26 keys take about 30 GB; a larger number is a mistake.
+    const MOST: usize = 1 << 26;
+    if (1..=MOST).contains(&max_keys) {
+        return Ok(());
+    }
+    Err(GateError::Limit {
+        field: "max_keys",
+        problem: "must be from 1 to 67,108,864",
+        given: max_keys.to_string(),
+    })
+}
