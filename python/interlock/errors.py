@@ -19,13 +19,19 @@ class CanonicalizationError(InterlockError, ValueError):
     Attributes:
         path: where in the payload, as a JSON path (``$.items[3]``) or ``""`` for the whole.
         reason: a short machine-readable word such as ``"nan"`` or ``"depth"``.
+        index: which payload of a batch, or None outside of one.
 
     """
 
-    def __init__(self, message: str, *, path: str = "", reason: str = "") -> None:
+    def __init__(self, message: str, *, path: str = "", reason: str = "", index: int | None = None) -> None:
         super().__init__(message)
         self.path = path
         self.reason = reason
+        self.index = index
+
+    def in_batch(self, index: int) -> CanonicalizationError:
+        """Return the same error, saying that it is about payload ``index`` of a batch."""
+        return CanonicalizationError(f"payload {index}: {self}", path=self.path, reason=self.reason, index=index)
 
 
 class GrammarError(InterlockError, ValueError):

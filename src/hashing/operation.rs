@@ -3,15 +3,18 @@
 
 use super::json::{Fault, Sink};
 
-/// Writes `["database", table, primary_key, operation]`, or the same with `values` at the end.
-///
-/// `primary_key` and `values` write one JSON value each.
-pub fn write_database<E: From<Fault>>(
+/// What stands before the values of a database operation, if it has any.
+pub const BEFORE_VALUES: &[u8] = b",";
+/// What ends the list.
+pub const END: &[u8] = b"]";
+
+/// Writes `["database", table, primary_key, operation` and leaves the list open: the values, which
+/// may be large, and [`END`] follow. `primary_key` writes one JSON value.
+pub fn open_database<E: From<Fault>>(
     sink: &mut Sink,
     table: &str,
     primary_key: impl FnOnce(&mut Sink) -> Result<(), E>,
     operation: &str,
-    values: Option<impl FnOnce(&mut Sink) -> Result<(), E>>,
 ) -> Result<(), E> {
     sink.raw(br#"["database","#);
     sink.string(table)?;
@@ -19,11 +22,6 @@ pub fn write_database<E: From<Fault>>(
     primary_key(sink)?;
     sink.raw(b",");
     sink.string(operation)?;
-    if let Some(values) = values {
-        sink.raw(b",");
-        values(sink)?;
-    }
-    sink.raw(b"]");
     Ok(())
 }
 
@@ -40,6 +38,6 @@ pub fn write_notification(
     sink.string(channel)?;
     sink.raw(b",");
     sink.string(message)?;
-    sink.raw(b"]");
+    sink.raw(END);
     Ok(())
 }

@@ -7,6 +7,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::hashing::form::FormError;
 use crate::hashing::http::HttpError;
 use crate::hashing::json::JsonError;
 use crate::hashing::shell::ShellError;
@@ -54,6 +55,27 @@ pub(super) fn lone_surrogate(py: Python<'_>, position: usize) -> PyErr {
          without surrogateescape"
     );
     canonicalization(py, message, "", "surrogate")
+}
+
+/// A payload made ready for another thread that has no digest.
+pub(super) fn form(py: Python<'_>, error: FormError) -> PyErr {
+    match error {
+        FormError::Shell(error) => shell(py, error),
+        FormError::Json(error) => json(py, &error),
+    }
+}
+
+/// The same error, saying which payload of a batch it is about.
+pub(super) fn in_batch(py: Python<'_>, raised: PyErr, index: usize) -> PyErr {
+    let place = || -> PyResult<PyErr> {
+        let value = raised.value(py);
+        value.call_method1("in_batch", (index,)).map(PyErr::from_value)
+    };
+    place().unwrap_or_else(|_| {
+        // Not an error of ours: a note leaves its class and text alone (PEP 678).
+        let note = raised.value(py).call_method1("add_note", (format!("in payload {index}"),));
+        note.map_or_else(|why| why, |_| raised)
+    })
 }
 
 fn canonicalization(py: Python<'_>, message: String, path: &str, reason: &str) -> PyErr {

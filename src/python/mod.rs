@@ -52,7 +52,7 @@ mod native {
     // hashing
     #[pymodule_export]
     use super::hashing::{
-        Absent, JsonText, canonical_http, canonical_json, database_operation_hash,
+        Absent, HashBatch, JsonText, canonical_http, canonical_json, database_operation_hash,
         http_request_hash, json_hash, notification_hash,
     };
 

@@ -55,7 +55,8 @@ fn detached<T: Send>(py: Python<'_>, text: &str, work: impl FnOnce() -> T + Send
     if text.len() > DETACH { py.detach(work) } else { work() }
 }
 
-fn utf8<'a>(command: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
+/// The UTF-8 of a command.
+pub(super) fn utf8<'a>(command: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
     command.to_str().map_err(|raised| {
         let py = command.py();
         match raised.value(py).getattr("start").and_then(|start| start.extract()) {

@@ -161,6 +161,15 @@ impl JsonError {
         }
         Self { path, fault }
     }
+
+    /// The same fault, when the value at `$` is the one at `root` of a larger payload.
+    #[must_use]
+    pub fn below(mut self, root: &str) -> Self {
+        if self.path.starts_with('$') {
+            self.path.replace_range(..1, root);
+        }
+        self
+    }
 }
 
 /// Whether a name can follow a dot in a path without quotes.

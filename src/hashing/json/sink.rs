@@ -63,6 +63,12 @@ impl Sink {
         &self.limits
     }
 
+    /// How many values have been counted.
+    #[inline]
+    pub fn values(&self) -> usize {
+        self.values
+    }
+
     /// The buffer, for writers of parts that are bounded by their own input.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
@@ -145,6 +151,15 @@ impl Sink {
     /// The bytes taken so far; for a sink made by [`Sink::bytes`], all of them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.buffer
+    }
+
+    /// The bytes taken so far, of which a large buffer is given away and a small one copied.
+    pub fn take_bytes(&mut self) -> Vec<u8> {
+        if self.buffer.len() < SPILL {
+            self.buffer.clone()
+        } else {
+            std::mem::take(&mut self.buffer)
+        }
     }
 
     /// The digest of all bytes.

@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use super::walk::{Refusal, utf8};
+use super::walk::{Position, Refusal, utf8};
 use crate::hashing::digest::{HexLength, HexLengthError};
 use crate::hashing::json::{JsonError, text};
 use crate::python::errors;
@@ -97,15 +97,12 @@ impl JsonText {
 }
 
 impl JsonText {
-    /// The text as UTF-8, or what keeps it from being that.
-    pub(super) fn utf8<'a>(&'a self, py: Python<'a>) -> PyResult<Result<&'a str, JsonError>> {
+    /// The text as UTF-8.
+    pub(super) fn utf8<'a>(&'a self, py: Python<'a>, position: Position) -> PyResult<&'a str> {
         match &self.text {
-            Text::Bytes(bytes) => Ok(text::decode(bytes.as_bytes(py))),
-            Text::String(string) => match utf8(string.bind(py), "the text") {
-                Ok(text) => Ok(Ok(text)),
-                Err(Refusal::Fault(fault)) => Ok(Err(JsonError::at("$", [], fault))),
-                Err(Refusal::Raised(raised)) => Err(raised),
-            },
+            Text::Bytes(bytes) => text::decode(bytes.as_bytes(py))
+                .map_err(|error| errors::json(py, &error.below(position.root))),
+            Text::String(string) => argument_text(string.bind(py), position.root),
         }
     }
 }
@@ -116,15 +113,17 @@ pub(in crate::python) enum Body<'py> {
     Present(Bound<'py, PyAny>),
 }
 
+impl<'py> Body<'py> {
+    pub(super) fn of(value: Bound<'py, PyAny>) -> Self {
+        if value.is_exact_instance_of::<Absent>() { Self::Absent } else { Self::Present(value) }
+    }
+}
+
 impl<'py> FromPyObject<'_, 'py> for Body<'py> {
     type Error = Infallible;
 
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> Result<Self, Infallible> {
-        Ok(if value.is_exact_instance_of::<Absent>() {
-            Self::Absent
-        } else {
-            Self::Present(value.to_owned())
-        })
+        Ok(Self::of(value.to_owned()))
     }
 }
 
@@ -144,11 +143,8 @@ impl FromPyObject<'_, '_> for HexLength {
     }
 }
 
-/// The UTF-8 of an argument that is text.
-pub(super) fn argument_text<'a>(
-    text: &'a Bound<'_, PyString>,
-    name: &'static str,
-) -> PyResult<&'a str> {
+/// The UTF-8 of an argument that is text; `name` is the path of it in an error.
+pub(super) fn argument_text<'a>(text: &'a Bound<'_, PyString>, name: &str) -> PyResult<&'a str> {
     utf8(text, "the text").map_err(|refusal| match refusal {
         Refusal::Fault(fault) => errors::json(text.py(), &JsonError::at(name, [], fault)),
         Refusal::Raised(raised) => raised,

@@ -53,15 +53,9 @@ pub(super) fn write_value(
     value: &Bound<'_, PyAny>,
     position: Position,
 ) -> PyResult<()> {
-    let mut walk =
-        Walk { frames: SmallVec::new(), members: SmallVec::new(), outer: position.outer };
-    walk.run(sink, value).map_err(|refusal| match refusal {
-        Refusal::Fault(fault) => errors::json(
-            value.py(),
-            &JsonError::at(position.root, walk.steps().into_iter().rev(), fault),
-        ),
-        Refusal::Raised(raised) => raised,
-    })
+    let mut walk = Walk::new(position);
+    walk.begin(sink, value)?;
+    walk.resume(value.py(), sink, usize::MAX).map(drop)
 }
 
 /// The UTF-8 of a string; `what` names it in the fault.
@@ -78,41 +72,67 @@ pub(super) fn utf8<'a>(
     })
 }
 
-struct Walk<'py> {
-    frames: SmallVec<[Frame<'py>; 6]>,
+/// A walk that can stop between two values and go on later.
+pub(super) struct Walk {
+    frames: SmallVec<[Frame; 6]>,
     /// Members of all objects that have not ended, outermost first.
-    members: SmallVec<[Member<'py>; 12]>,
-    outer: usize,
+    members: SmallVec<[Member; 12]>,
+    position: Position,
 }
 
 /// A container that has begun and not ended. `next` is what is to be written next.
-enum Frame<'py> {
+enum Frame {
     Object { begin: usize, next: usize },
-    List { list: Bound<'py, PyList>, next: usize, length: usize },
-    Tuple { tuple: Bound<'py, PyTuple>, next: usize },
+    List { list: Py<PyList>, next: usize, length: usize },
+    Tuple { tuple: Py<PyTuple>, next: usize },
 }
 
-struct Member<'py> {
-    name: Bound<'py, PyString>,
+struct Member {
+    name: Py<PyString>,
     prefix: u64,
     /// Taken when it is written.
-    value: Option<Bound<'py, PyAny>>,
+    value: Option<Py<PyAny>>,
 }
 
-impl Member<'_> {
+impl Member {
     /// The name's UTF-8, which was checked, and is kept by the string, since the member was taken.
-    fn text(&self) -> &str {
-        self.name.to_str().unwrap_or_default()
+    fn text<'a>(&'a self, py: Python<'a>) -> &'a str {
+        self.name.bind(py).to_str().unwrap_or_default()
+    }
+
+    fn is_named_as(&self, other: &Self, py: Python<'_>) -> bool {
+        self.prefix == other.prefix && self.text(py) == other.text(py)
     }
 }
 
-impl<'py> Walk<'py> {
-    fn run(&mut self, sink: &mut Sink, value: &Bound<'py, PyAny>) -> Result<(), Refusal> {
-        self.value(sink, value)?;
-        while let Some(frame) = self.frames.last_mut() {
+impl Walk {
+    pub(super) fn new(position: Position) -> Self {
+        Self { frames: SmallVec::new(), members: SmallVec::new(), position }
+    }
+
+    /// Writes the value, or only its first bracket.
+    pub(super) fn begin(&mut self, sink: &mut Sink, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.value(sink, value).map_err(|refusal| self.locate(value.py(), refusal))
+    }
+
+    /// Goes on until the sink has taken `values` in all, or to the end: then it returns true.
+    pub(super) fn resume(
+        &mut self,
+        py: Python<'_>,
+        sink: &mut Sink,
+        values: usize,
+    ) -> PyResult<bool> {
+        self.run(py, sink, values).map_err(|refusal| self.locate(py, refusal))?;
+        Ok(self.frames.is_empty())
+    }
+
+    fn run(&mut self, py: Python<'_>, sink: &mut Sink, values: usize) -> Result<(), Refusal> {
+        while let Some(frame) = self.frames.last_mut()
+            && sink.values() < values
+        {
             let following = match frame {
                 Frame::Object { begin, next } if *next == self.members.len() => {
-                    self.members.truncate(*begin);
+                    forget(py, self.members.drain(*begin..));
                     None
                 }
                 Frame::Object { begin, next } => {
@@ -122,17 +142,19 @@ impl<'py> Walk<'py> {
                     let member = &mut self.members[*next];
                     *next += 1;
                     let value = member.value.take();
-                    sink.string(member.text())?;
+                    sink.string(member.text(py))?;
                     sink.raw(b":");
-                    value
+                    value.map(|value| value.into_bound(py))
                 }
                 Frame::List { list, next, length } => {
+                    let list = list.bind(py);
                     if list.len() != *length {
                         return Err(Fault::Changed.into());
                     }
                     next_element(sink, next, *length, |index| list.get_item(index))?
                 }
                 Frame::Tuple { tuple, next } => {
+                    let tuple = tuple.bind(py);
                     next_element(sink, next, tuple.len(), |index| tuple.get_item(index))?
                 }
             };
@@ -153,7 +175,7 @@ impl<'py> Walk<'py> {
     }
 
     /// Writes a value, or the bracket that begins it.
-    fn value(&mut self, sink: &mut Sink, value: &Bound<'py, PyAny>) -> Result<(), Refusal> {
+    fn value(&mut self, sink: &mut Sink, value: &Bound<'_, PyAny>) -> Result<(), Refusal> {
         sink.count_value()?;
         if let Some(text) = exactly::<PyString>(value) {
             sink.string(utf8(text, "the string")?)?;
@@ -179,7 +201,7 @@ impl<'py> Walk<'py> {
 
     /// A value of a subclass, of an enum, or of a type with one JSON form.
     #[cold]
-    fn other_value(&mut self, sink: &mut Sink, value: &Bound<'py, PyAny>) -> Result<(), Refusal> {
+    fn other_value(&mut self, sink: &mut Sink, value: &Bound<'_, PyAny>) -> Result<(), Refusal> {
         match scalar::plain(value)? {
             Plain::Written(text) => sink.string(&text)?,
             Plain::Value(inner) => self.value(sink, &inner)?,
@@ -193,19 +215,24 @@ impl<'py> Walk<'py> {
         Ok(())
     }
 
-    fn begin_object(&mut self, sink: &mut Sink, dict: &Bound<'py, PyDict>) -> Result<(), Refusal> {
+    fn begin_object(&mut self, sink: &mut Sink, dict: &Bound<'_, PyDict>) -> Result<(), Refusal> {
         self.check_depth(sink)?;
+        let py = dict.py();
         let begin = self.members.len();
-        self.take_members(dict).inspect_err(|_| self.members.truncate(begin))?;
+        let taken = self.take_members(dict);
         let members = &mut self.members[begin..];
         members.sort_unstable_by(|left, right| {
-            left.prefix.cmp(&right.prefix).then_with(|| utf16_order(left.text(), right.text()))
+            left.prefix.cmp(&right.prefix).then_with(|| utf16_order(left.text(py), right.text(py)))
         });
         // A dict can hold one name twice only through a `str` subclass with its own `__eq__`.
-        if let Some([_, again]) = members.windows(2).find(|pair| pair[0].text() == pair[1].text()) {
-            let name = again.text().to_owned();
+        let repeated = members.windows(2).find(|pair| pair[0].is_named_as(&pair[1], py));
+        let duplicate = repeated.map(|pair| Fault::Duplicate {
+            name: pair[1].text(py).to_owned(),
+            at: Place::default(),
+        });
+        if let Some(refusal) = taken.err().or(duplicate.map(Refusal::Fault)) {
             self.members.truncate(begin);
-            return Err(Fault::Duplicate { name, at: Place::default() }.into());
+            return Err(refusal);
         }
         self.frames.push(Frame::Object { begin, next: begin });
         sink.raw(b"{");
@@ -213,59 +240,73 @@ impl<'py> Walk<'py> {
     }
 
     /// Takes all members at once. No Python code runs in the loop, so nothing can change the dict.
-    fn take_members(&mut self, dict: &Bound<'py, PyDict>) -> Result<(), Refusal> {
+    fn take_members(&mut self, dict: &Bound<'_, PyDict>) -> Result<(), Refusal> {
         with_critical_section(dict, || {
             self.members.reserve(dict.len());
             for (key, value) in dict {
                 let name = match key.cast_into::<PyString>() {
                     Ok(name) => name,
                     Err(other) => {
-                        return Err(
-                            Fault::Key { kind: scalar::type_name(&other.into_inner()) }.into()
-                        );
+                        let kind = scalar::type_name(&other.into_inner());
+                        return Err(Fault::Key { kind }.into());
                     }
                 };
                 let prefix = order_prefix(utf8(&name, "a key")?);
-                self.members.push(Member { name, prefix, value: Some(value) });
+                self.members.push(Member {
+                    name: name.unbind(),
+                    prefix,
+                    value: Some(value.unbind()),
+                });
             }
             Ok(())
         })
     }
 
-    fn begin_list(&mut self, sink: &mut Sink, list: &Bound<'py, PyList>) -> Result<(), Refusal> {
+    fn begin_list(&mut self, sink: &mut Sink, list: &Bound<'_, PyList>) -> Result<(), Refusal> {
         self.check_depth(sink)?;
-        self.frames.push(Frame::List { list: list.clone(), next: 0, length: list.len() });
+        self.frames.push(Frame::List { list: list.clone().unbind(), next: 0, length: list.len() });
         sink.raw(b"[");
         Ok(())
     }
 
-    fn begin_tuple(&mut self, sink: &mut Sink, tuple: &Bound<'py, PyTuple>) -> Result<(), Refusal> {
+    fn begin_tuple(&mut self, sink: &mut Sink, tuple: &Bound<'_, PyTuple>) -> Result<(), Refusal> {
         self.check_depth(sink)?;
-        self.frames.push(Frame::Tuple { tuple: tuple.clone(), next: 0 });
+        self.frames.push(Frame::Tuple { tuple: tuple.clone().unbind(), next: 0 });
         sink.raw(b"[");
         Ok(())
     }
 
     fn check_depth(&self, sink: &Sink) -> Result<(), Fault> {
         let limit = sink.limits().depth;
-        if self.outer + self.frames.len() >= limit {
+        if self.position.outer + self.frames.len() >= limit {
             return Err(Fault::Depth { limit });
         }
         Ok(())
     }
 
-    /// The steps to the value being written, innermost first.
-    fn steps(&self) -> Vec<Step<'_>> {
-        let steps = self.frames.iter().rev().filter_map(|frame| match frame {
+    /// Adds the path of the value being written to a fault.
+    fn locate(&self, py: Python<'_>, refusal: Refusal) -> PyErr {
+        let fault = match refusal {
+            Refusal::Fault(fault) => fault,
+            Refusal::Raised(raised) => return raised,
+        };
+        let steps = self.frames.iter().filter_map(|frame| match frame {
             Frame::Object { begin, next } if next > begin => {
-                Some(Step::Name(self.members[next - 1].text()))
+                Some(Step::Name(self.members[next - 1].text(py)))
             }
             Frame::Object { .. } => None,
             Frame::List { next, .. } | Frame::Tuple { next, .. } => {
                 next.checked_sub(1).map(Step::Index)
             }
         });
-        steps.collect()
+        errors::json(py, &JsonError::at(self.position.root, steps, fault))
+    }
+}
+
+/// Drops members under the interpreter lock that is held anyway, which need not be looked up again.
+fn forget(py: Python<'_>, members: impl Iterator<Item = Member>) {
+    for member in members {
+        drop(member.name.into_bound(py));
     }
 }
 

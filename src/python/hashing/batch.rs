@@ -1,0 +1,195 @@
+//! Hashes a batch beside an event loop.
+//!
+//! Python objects can only be read under the interpreter lock, so that is done in short slices on the
+//! loop; what needs no object (parsing text, digesting) is done on a thread of the runtime.
+
+mod kind;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+use pyo3_async_runtimes::tokio::{future_into_py, get_current_loop};
+
+use self::kind::Kind;
+use super::arguments::JsonText;
+use super::payload::Rest;
+use super::walk::Walk;
+use crate::hashing::digest::HexLength;
+use crate::hashing::form::{Form, FormError};
+use crate::hashing::json::{Mode, Sink};
+use crate::python::{errors, shell};
+
+/// One slice: so many values are read, about a quarter of a millisecond.
+const SLICE_VALUES: usize = 4096;
+/// The fixed cost of one payload, in values.
+const PAYLOAD_VALUES: usize = 8;
+/// The bytes whose copying costs as much as one value.
+const BYTES_PER_VALUE: usize = 256;
+/// One chunk for the runtime: so many canonical forms,
+const CHUNK_FORMS: usize = 1024;
+/// or so many bytes of them.
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// The process whose runtime has been started: threads do not survive a fork.
+static RUNTIME_OWNER: AtomicU32 = AtomicU32::new(0);
+
+/// The payloads of one `hash_many`, and how far it has come.
+#[pyclass(module = "interlock._native")]
+pub(in crate::python) struct HashBatch {
+    kind: Kind,
+    payloads: Py<PyTuple>,
+    next: usize,
+    unfinished: Option<Unfinished>,
+    /// The chunk that is being filled, and the index of its first payload.
+    forms: Vec<Form>,
+    first: usize,
+    bytes: usize,
+}
+
+/// A payload whose walk goes on, perhaps in the next slice.
+struct Unfinished {
+    sink: Sink,
+    walk: Walk,
+    suffix: &'static [u8],
+}
+
+/// A payload as far as it has been read.
+enum Reading {
+    Walking(Unfinished),
+    Read(Form),
+}
+
+#[pymethods]
+impl HashBatch {
+    #[new]
+    fn new(kind: &str, payloads: Py<PyTuple>) -> PyResult<Self> {
+        let kind = Kind::parse(kind)?;
+        let (forms, unfinished) = (Vec::new(), None);
+        Ok(Self { kind, payloads, next: 0, unfinished, forms, first: 0, bytes: 0 })
+    }
+
+    /// Whether all payloads have been handed to `digest`.
+    #[getter]
+    fn done(&self, py: Python<'_>) -> bool {
+        self.forms.is_empty() && self.is_read(py)
+    }
+
+    /// Read one slice of the payloads. Returns whether the chunk has room for more of them.
+    fn read(&mut self, py: Python<'_>) -> PyResult<bool> {
+        let mut left = SLICE_VALUES;
+        while left > 0 && !self.is_full() && !self.is_read(py) {
+            let cost = self.read_payload(py, left);
+            let cost = cost.map_err(|raised| errors::in_batch(py, raised, self.next - 1))?;
+            left = left.saturating_sub(cost);
+        }
+        Ok(!self.is_full() && !self.is_read(py))
+    }
+
+    /// Digest the chunk on a thread of the runtime. Returns an `asyncio.Future` of the list of hashes.
+    fn digest<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let forms = std::mem::take(&mut self.forms);
+        let (first, length) = (self.first, self.kind.length());
+        (self.first, self.bytes) = (self.next, 0);
+        let digest = move || digest_forms(&forms, length);
+        let raise = move |(offset, error): (usize, FormError)| {
+            Python::attach(|py| errors::in_batch(py, errors::form(py, error), first + offset))
+        };
+        if runtime_is_ours() {
+            return future_into_py(py, async move { digest().map_err(raise) });
+        }
+        // A child of the process that started the runtime has none of its threads.
+        let hashes = py.detach(digest).map_err(raise)?;
+        let future = get_current_loop(py)?.call_method0("create_future")?;
+        future.call_method1("set_result", (hashes,))?;
+        Ok(future)
+    }
+}
+
+impl HashBatch {
+    fn is_full(&self) -> bool {
+        self.forms.len() >= CHUNK_FORMS || self.bytes >= CHUNK_BYTES
+    }
+
+    fn is_read(&self, py: Python<'_>) -> bool {
+        self.unfinished.is_none() && self.next == self.payloads.bind(py).len()
+    }
+
+    /// Reads the next payload, or at most `left` values of it. Returns what that cost, in values.
+    fn read_payload(&mut self, py: Python<'_>, left: usize) -> PyResult<usize> {
+        let reading = match self.unfinished.take() {
+            Some(unfinished) => Reading::Walking(unfinished),
+            None => self.begin_payload(py)?,
+        };
+        let Unfinished { mut sink, mut walk, suffix } = match reading {
+            Reading::Walking(unfinished) => unfinished,
+            Reading::Read(form) => return Ok(self.add(form)),
+        };
+        let begin = sink.values();
+        if !walk.resume(py, &mut sink, begin + left)? {
+            self.unfinished = Some(Unfinished { sink, walk, suffix });
+            return Ok(left);
+        }
+        sink.raw(suffix);
+        let values = sink.values() - begin;
+        Ok(values + self.add(Form::Canonical(sink.take_bytes())))
+    }
+
+    /// Reads the next payload up to its last value, or all of it if there is none to walk.
+    fn begin_payload(&mut self, py: Python<'_>) -> PyResult<Reading> {
+        let payload = self.payloads.bind(py).get_item(self.next)?;
+        self.next += 1;
+        if self.kind == Kind::Shell {
+            return command(&payload).map(Reading::Read);
+        }
+        let mut sink = Sink::bytes(Mode::Exact);
+        let Rest { value, suffix } = self.kind.begin(&mut sink, &payload)?;
+        let Some((value, position)) = value else {
+            sink.raw(suffix);
+            return Ok(Reading::Read(Form::Canonical(sink.take_bytes())));
+        };
+        if let Ok(marked) = value.cast_exact::<JsonText>() {
+            return Ok(Reading::Read(Form::Text {
+                prefix: sink.take_bytes(),
+                text: marked.get().utf8(py, position)?.to_owned(),
+                root: position.root,
+                outer: position.outer,
+                suffix,
+            }));
+        }
+        let mut walk = Walk::new(position);
+        walk.begin(&mut sink, &value)?;
+        Ok(Reading::Walking(Unfinished { sink, walk, suffix }))
+    }
+
+    fn add(&mut self, form: Form) -> usize {
+        let bytes = form.len();
+        self.bytes += bytes;
+        self.forms.push(form);
+        PAYLOAD_VALUES + bytes / BYTES_PER_VALUE
+    }
+}
+
+fn command(payload: &Bound<'_, PyAny>) -> PyResult<Form> {
+    let command = payload
+        .cast::<PyString>()
+        .map_err(|_| PyTypeError::new_err("a command must be a string"))?;
+    Ok(Form::Shell(shell::utf8(command)?.to_owned()))
+}
+
+/// The hashes of a chunk, or the offset of the first form that has none.
+fn digest_forms(forms: &[Form], length: HexLength) -> Result<Vec<String>, (usize, FormError)> {
+    let hashes = forms.iter().enumerate().map(|(offset, form)| match form.digest() {
+        Ok(digest) => Ok(digest.hex(length).to_string()),
+        Err(error) => Err((offset, error)),
+    });
+    hashes.collect()
+}
+
+/// Whether this process may use the runtime; the first that asks starts it.
+fn runtime_is_ours() -> bool {
+    let process = std::process::id();
+    let owner = RUNTIME_OWNER.compare_exchange(0, process, Ordering::Relaxed, Ordering::Relaxed);
+    owner.map_or_else(|owner| owner == process, |_| true)
+}
