@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import importlib
 
-_HOME = {"EmbeddedPostgres": "interlock.testing.postgres"}
+_HOME = {
+    "AsgiClient": "interlock.testing.client",
+    "EmbeddedPostgres": "interlock.testing.postgres",
+    "IsolationHarness": "interlock.testing.harness",
+    "Leak": "interlock.testing.verdicts",
+    "Report": "interlock.testing.report",
+    "Shared": "interlock.testing.verdicts",
+    "Vacuous": "interlock.testing.verdicts",
+    "Verdict": "interlock.testing.verdicts",
+    "isolation_property": "interlock.testing.harness",
+}
 
-__all__ = ["EmbeddedPostgres"]
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,117 @@
+"""Judges what a run proved: a silent pass is not a pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from interlock.testing.oracles import ORACLES
+from interlock.testing.report import Report
+from interlock.testing.verdicts import Vacuous
+
+if TYPE_CHECKING:
+    from interlock.testing.session import Session
+
+_FILES = "(StaticFiles)"
+
+
+def conclude(session: Session, report: Report) -> None:
+    """Add the vacuous parts and the notes."""
+    _endpoints_without_success(session, report)
+    _discovery(session, report)
+    _positive_control(session, report)
+    _roles(session, report)
+    _left_out(session, report)
+    _declarations(session, report)
+
+
+def _endpoints_without_success(session: Session, report: Report) -> None:
+    covered = report.coverage
+    for endpoint in session.endpoints:
+        if covered.succeeded.get(endpoint.name) or report.leaks:
+            continue
+        works = session.learned[endpoint.name].works
+        if works and endpoint.name not in session.options.vacuous:
+            report.notes.append(f"{endpoint.name} was not reached: raise max_examples")
+            continue
+        declared = session.options.vacuous.get(endpoint.name)
+        if declared is not None:
+            report.notes.append(f"{endpoint.name} is declared vacuous: {declared}")
+            continue
+        last = covered.last_failure.get(endpoint.name, "never sent")
+        report.vacuous.append(
+            Vacuous(
+                endpoint.name,
+                f"never succeeded for its own org (last: {last[:160]})",
+                f"give it what it needs with overrides={{{endpoint.name!r}: …}}, or declare it vacuous={{…: reason}}",
+            )
+        )
+
+
+def _discovery(session: Session, report: Report) -> None:
+    if not session.endpoints:
+        report.vacuous.append(
+            Vacuous(
+                "the application",
+                "has no routes that can be enumerated",
+                "pass the FastAPI or Starlette object itself",
+            )
+        )
+    for route in session.discovery.undrivable:
+        if route.endswith(_FILES):
+            report.notes.append(f"{route} serves files and was not driven")
+        elif route not in session.options.vacuous:
+            report.vacuous.append(
+                Vacuous(route, "cannot be driven", f"test it apart and declare vacuous={{{route!r}: reason}}")
+            )
+    for operation in session.discovery.only_in_openapi:
+        report.vacuous.append(
+            Vacuous(
+                operation, "is in the OpenAPI document but was not found among the routes", "report this to Interlock"
+            )
+        )
+
+
+def _positive_control(session: Session, report: Report) -> None:
+    plants = any(next(one.template.leaves(), None) is not None for one in session.learned.values() if one.works)
+    if plants and not report.coverage.own_canary_seen and not report.leaks:
+        report.vacuous.append(
+            Vacuous(
+                "the run",
+                "no org was ever shown what it had written itself",
+                "check that headers_for authenticates as the org that create_org made",
+            )
+        )
+
+
+def _roles(session: Session, report: Report) -> None:
+    bypassing, bound = session.roles
+    if session.truth is None or not any(table.row_security for table in session.truth.tables):
+        return
+    if bypassing and not bound:
+        report.vacuous.append(
+            Vacuous(
+                "the database role",
+                f"the application is connected as {', '.join(bypassing)} only, which row-level security does not bind",
+                "connect it as a role without SUPERUSER and BYPASSRLS that owns no table, and FORCE RLS",
+            )
+        )
+
+
+def _left_out(session: Session, report: Report) -> None:
+    for oracle in ORACLES:
+        if oracle.code in session.options.without:
+            report.notes.append(f"{oracle.code} ({oracle.title}) was left out on request")
+        elif oracle.needs_truth and session.truth is None:
+            report.notes.append(f"{oracle.code} ({oracle.title}) was not run: it needs admin=")
+    if session.truth is not None and not session.truth.tables:
+        report.notes.append("the admin role sees no table with a tenant column: name it in tenant_columns=")
+
+
+def _declarations(session: Session, report: Report) -> None:
+    for name, shared in session.options.shared.items():
+        if shared.expired:
+            report.notes.append(f"{name} was declared shared until {shared.until}: the declaration no longer counts")
+        elif name in session.used_declarations:
+            report.notes.append(f"{name} is shared by design: {shared.reason}")
+        else:
+            report.notes.append(f"{name} is declared shared, but nothing shared was seen there: a stale declaration?")

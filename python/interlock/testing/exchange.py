@@ -1,0 +1,144 @@
+"""One request and its response, as the harness sees them: bytes, whatever the transport."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote, urlencode
+
+MAX_INFLATED = 8 * 1024 * 1024
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as sent; ``path`` and ``query`` are decoded text, ``body`` is bytes."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    websocket: bool = False
+    messages: tuple[str, ...] = ()
+
+    @property
+    def raw_path(self) -> str:
+        """The path, percent-encoded."""
+        return quote(self.path, safe="/:@!$&'()*+,;=~-._")
+
+    @property
+    def query_string(self) -> str:
+        """The query, percent-encoded."""
+        return urlencode(self.query)
+
+    @property
+    def target(self) -> str:
+        """Path and query, as in the first line of the request."""
+        return self.raw_path + (f"?{self.query_string}" if self.query else "")
+
+    def contains(self, text: bytes) -> bool:
+        """Whether the sender put ``text`` anywhere in this request."""
+        return text in self.sent_bytes
+
+    @cached_property
+    def sent_bytes(self) -> bytes:
+        """Everything the sender wrote, for looking up what it knew."""
+        said = [self.path, *(value for pair in self.query for value in pair), *self.messages]
+        said += [value for _, value in self.headers]
+        return "\n".join(said).encode() + b"\n" + self.body
+
+
+@dataclass
+class Response:
+    """What came back. ``complete`` is false for a stream the client left, ``error`` is what the app raised."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    complete: bool = True
+    error: str = ""
+    logs: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether it succeeded: 2xx, 304, or an accepted WebSocket (101)."""
+        return 200 <= self.status < 300 or self.status in (101, 304)
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name."""
+        return next((value for key, value in self.headers if key == name.lower()), None)
+
+    @cached_property
+    def json(self) -> Any:
+        """The body as JSON; None if it is not JSON."""
+        try:
+            return json.loads(self.content)
+        except (ValueError, RecursionError):
+            return None
+
+    @cached_property
+    def content(self) -> bytes:
+        """The body without its gzip or deflate coding."""
+        coding = self.header("content-encoding") or ""
+        if coding in ("gzip", "deflate") or self.body.startswith(_GZIP):
+            return _inflate(self.body) or self.body
+        return self.body
+
+    def surfaces(self) -> Iterator[tuple[str, bytes]]:
+        """Every place where something can surface: headers, body, archive members, log records."""
+        for key, value in self.headers:
+            yield f"header {key}", value.encode("latin-1", "replace")
+        if self.body:
+            yield "body", self.body
+        if self.content is not self.body:
+            yield "body, decompressed", self.content
+        if self.content.startswith(_ZIP):
+            yield from _zip_members(self.content)
+        for record in self.logs:
+            yield "log record", record.encode()
+
+
+def _inflate(data: bytes) -> bytes | None:
+    # A cut stream still has its beginning, which is worth scanning.
+    for window in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):
+        try:
+            return zlib.decompressobj(window).decompress(data, MAX_INFLATED)
+        except zlib.error:
+            continue
+    return None
+
+
+def _zip_members(data: bytes) -> Iterator[tuple[str, bytes]]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.infolist()[:256]:
+                yield "archive member name", member.filename.encode()
+                with archive.open(member) as content:
+                    yield f"archive member {member.filename}", content.read(MAX_INFLATED)
+    except (zipfile.BadZipFile, gzip.BadGzipFile, RuntimeError, zlib.error):
+        return
+
+
+@dataclass(eq=False)
+class Exchange:
+    """A request of one org, its response, and what the harness was doing.
+
+    ``values`` is what each leaf was filled with, ``uses`` the exchanges that those values came from.
+    """
+
+    index: int
+    org: int | None
+    endpoint: str
+    request: Request
+    response: Response
+    purpose: str = ""
+    values: Mapping[Any, Any] = field(default_factory=dict)
+    uses: tuple[int, ...] = ()

@@ -1,0 +1,152 @@
+"""What each org has been told: the values in its own responses, from which ids and keys are taken."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from interlock.testing.exchange import Exchange
+from interlock.testing.payloads import Leaf
+from interlock.testing.routes import Endpoint
+from interlock.testing.values import fits
+
+MAX_VALUES = 400
+MAX_REMEMBERED = 4000
+_STEM = re.compile(r"(?:_|-)?(?:ids?|uuids?|pk|refs?|slug|token|hash)$", re.IGNORECASE)
+_IDENTITY = frozenset({"id", "uuid", "pk", "slug", "key", "ref"})
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A value seen: where in which endpoint's response (or request), and in which exchange."""
+
+    value: Any
+    key: str
+    path: str
+    endpoint: str
+    exchange: int
+
+
+class Knowledge:
+    """The observations of one org, newest last."""
+
+    def __init__(self) -> None:
+        self._seen: list[Observation] = []
+
+    def learn(self, exchange: Exchange, sent: dict[Leaf, Any]) -> None:
+        """Take in a successful exchange: scalars of the response, and natural keys that were sent."""
+        if not exchange.response.ok or exchange.endpoint.startswith("DELETE"):
+            return
+        for path, key, value in _scalars(exchange.response):
+            self._seen.append(Observation(value, key, path, exchange.endpoint, exchange.index))
+        for leaf, value in sent.items():
+            if not leaf.reference and isinstance(value, str):
+                self._seen.append(
+                    Observation(value, leaf.name, f"sent {leaf.path}", exchange.endpoint, exchange.index)
+                )
+        del self._seen[:-MAX_REMEMBERED]
+
+    def ranked(self, leaf: Leaf, endpoint: Endpoint) -> list[Observation]:
+        """Observations that could fill the leaf, the likeliest first, the newest first among equals."""
+        scored = [
+            (_likelihood(leaf, endpoint, seen), position, seen)
+            for position, seen in enumerate(self._seen)
+            if fits(leaf, seen.value)
+        ]
+        scored = [entry for entry in scored if entry[0] > 0]
+        scored.sort(key=lambda entry: (-entry[0], -entry[1]))
+        return [seen for _, _, seen in scored]
+
+    def latest(self, source: tuple[str, str], leaf: Leaf) -> Observation | None:
+        """The newest value from that endpoint and path."""
+        for seen in reversed(self._seen):
+            if (seen.endpoint, seen.path) == source and fits(leaf, seen.value):
+                return seen
+        return None
+
+    def values(self) -> Iterator[Observation]:
+        """Everything remembered, newest first."""
+        return reversed(self._seen)
+
+
+def stem(name: str) -> str:
+    """``person_id`` → ``person``; ``id`` → ````."""
+    return _STEM.sub("", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)).strip("_-").lower()
+
+
+def singular(word: str) -> str:
+    """``people`` stays as it is; ``boxes`` → ``box``, ``entries`` → ``entry``, ``notes`` → ``note``."""
+    word = word.lower().replace("-", "_")
+    for plural, one in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("s", "")):
+        if word.endswith(plural) and len(word) > len(plural) + 1:
+            return word[: -len(plural)] + one
+    return word
+
+
+def _likelihood(leaf: Leaf, endpoint: Endpoint, seen: Observation) -> int:
+    method, _, path = seen.endpoint.partition(" ")
+    key, wanted = seen.key.lower(), leaf.name.lower().replace("-", "_")
+    score = 0
+    if leaf.place == "path":
+        collection = endpoint.path.split("{" + leaf.name)[0].rstrip("/")
+        if path.rstrip("/") == collection and (key in _IDENTITY or key == wanted):
+            score += 12
+        elif path.startswith(collection) and (key in _IDENTITY or key == wanted):
+            score += 3
+    if key == wanted and wanted not in _IDENTITY:
+        score += 10
+    about = stem(leaf.name)
+    subject = singular(
+        [segment for segment in path.split("/") if segment and "{" not in segment][-1:][0] if path.strip("/") else ""
+    )
+    if (
+        about
+        and key in _IDENTITY
+        and (about == subject or (about.endswith(subject) and subject) or subject.endswith(about))
+    ):
+        score += 8
+    if about and stem(key) == about:
+        score += 4
+    if leaf.schema.get("format") == "uuid" and key in _IDENTITY:
+        score += 1
+    if score and method == "POST":
+        score += 1  # what the org has just made is certainly its own
+    return score
+
+
+def _scalars(response: Any) -> Iterator[tuple[str, str, Any]]:
+    count = 0
+    for document in _documents(response):
+        waiting: list[tuple[str, str, Any]] = [("$", "", document)]
+        while waiting and count < MAX_VALUES:
+            path, key, value = waiting.pop()
+            if isinstance(value, dict):
+                waiting.extend((f"{path}.{name}", str(name), below) for name, below in reversed(value.items()))
+            elif isinstance(value, list):
+                waiting.extend((f"{path}[]", key, below) for below in reversed(value[:20]))
+            elif isinstance(value, str | int) and not isinstance(value, bool):
+                count += 1
+                yield path, key or "id", value
+    location = response.header("location")
+    if location:
+        yield "location", "id", location.rstrip("/").rpartition("/")[2]
+    etag = response.header("etag")
+    if etag:
+        yield "etag", "etag", etag
+
+
+def _documents(response: Any) -> Iterator[Any]:
+    if response.json is not None:
+        yield response.json
+        return
+    if "event-stream" in (response.header("content-type") or "") or "ndjson" in (
+        response.header("content-type") or ""
+    ):
+        for line in response.content.decode(errors="replace").splitlines()[:50]:
+            try:
+                yield json.loads(line.removeprefix("data:").strip())
+            except ValueError:
+                continue

@@ -1,0 +1,31 @@
+"""O6: nothing B sends changes a row of A."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from interlock.testing.finding import leak
+from interlock.testing.oracles.base import Oracle
+from interlock.testing.routes import Endpoint
+from interlock.testing.story import Story
+
+
+class IntegrityOracle(Oracle):
+    """Compares A's rows in the database before and after B used A's ids; no read endpoint is needed."""
+
+    code: ClassVar[str] = "O6"
+    title: ClassVar[str] = "another org's rows changed"
+    needs_truth: ClassVar[bool] = True
+
+    async def probe(self, story: Story, endpoint: Endpoint) -> None:
+        """Look at what the attacks on the endpoint changed."""
+        for attack in await story.attacks(endpoint):
+            story.world.coverage.count(self.code, endpoint.name)
+            if attack.changed:
+                leak(
+                    story.world,
+                    self,
+                    attack.foreign,
+                    surface=f"table {attack.changed[0]}",
+                    message=f"B's request changed rows of A in {', '.join(attack.changed)}",
+                )

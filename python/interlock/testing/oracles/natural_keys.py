@@ -1,0 +1,67 @@
+"""O5: B's write of the same content as A's goes as in a world where A never wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from interlock.testing.compare import caused, facts, said
+from interlock.testing.exchange import Exchange
+from interlock.testing.finding import leak
+from interlock.testing.oracles.base import Oracle
+from interlock.testing.routes import Endpoint
+from interlock.testing.story import Story
+
+
+@dataclass(frozen=True)
+class _Round:
+    written: Exchange
+    own: Exchange
+    copied: Exchange
+    noticed: frozenset[str]
+
+
+class NaturalKeyOracle(Oracle):
+    """Unique constraints, deduplication and content hashes that forget the org (PostgreSQL: they bypass RLS)."""
+
+    code: ClassVar[str] = "O5"
+    title: ClassVar[str] = "another org's content is noticed"
+
+    async def probe(self, story: Story, endpoint: Endpoint) -> None:
+        """Sandwich the copy of A's write between two of B's own; what shows must show twice."""
+        if endpoint.is_read:
+            return
+        story.world.coverage.count(self.code, endpoint.name)
+        first = await self._round(story, endpoint)
+        if not first.noticed:
+            return
+        second = await self._round(story, endpoint)
+        both = sorted(first.noticed & second.noticed, key=lambda key: key != "status")
+        if not both:
+            return
+        own, copied = facts(second.own.response), facts(second.copied.response)
+        leak(
+            story.world,
+            self,
+            second.copied,
+            surface=both[0],
+            message=(
+                f"B's write of what A has written gives {both[0]} {said(copied, both[0])}, "
+                f"of anything else {said(own, both[0])}"
+            ),
+            also=[second.written, second.own],
+        )
+
+    async def _round(self, story: Story, endpoint: Endpoint) -> _Round:
+        async def write(org: str, given: dict | None = None, purpose: str = "") -> Exchange:  # type: ignore[type-arg]
+            writer = story.a if org == "A" else story.b
+            await story.fresh(writer, endpoint)
+            return await story.world.call(writer, endpoint, template=story.template, given=given, purpose=purpose)
+
+        own = await write("B", purpose="B writes something else")
+        written = await write("A", purpose="A writes")
+        content = {leaf: value for leaf, value in written.values.items() if not leaf.reference}
+        copied = await write("B", content, "B writes the same content as A")
+        other = await write("B", purpose="B writes something else")
+        noticed = caused(*(facts(one.response) for one in (own, copied, other))) if content else []
+        return _Round(written, own, copied, frozenset(noticed))

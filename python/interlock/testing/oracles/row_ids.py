@@ -1,0 +1,48 @@
+"""O2: no response to one org carries the id of another org's row."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from interlock.testing.exchange import Exchange
+from interlock.testing.finding import leak
+from interlock.testing.oracles.base import Oracle
+from interlock.testing.verdicts import excerpt
+from interlock.testing.world import UUID_TEXT, World
+
+_NUMBER = re.compile(rb"(?<![\w.-])[0-9]{8,18}(?![\w.-])")
+
+
+class RowIdOracle(Oracle):
+    """Compares the identifiers in a response with those of the other orgs' rows."""
+
+    code: ClassVar[str] = "O2"
+    title: ClassVar[str] = "another org's row id"
+
+    def inspect(self, world: World, exchange: Exchange) -> None:
+        """Look for identifiers of other orgs that the reader did not send and nobody was shown before they wrote."""
+        world.coverage.count(self.code, exchange.endpoint)
+        reader = next((org for org in world.orgs if org.index == exchange.org), None)
+        foreign = {
+            literal: org
+            for org in world.orgs
+            if org is not reader
+            for literal in world.literals[org.index]
+            if literal not in world.public
+        }
+        known = (reader.sent_literals | world.literals[reader.index]) if reader else set()
+        for surface, text in exchange.response.surfaces():
+            for pattern in (UUID_TEXT, _NUMBER):
+                for match in pattern.finditer(text):
+                    literal = match.group().lower()
+                    if literal in foreign and literal not in known:
+                        leak(
+                            world,
+                            self,
+                            exchange,
+                            surface=surface,
+                            message=f"{world.names()[exchange.org]} was shown an id of {foreign[literal].name}'s",
+                            evidence=excerpt(text, match.start(), len(literal)),
+                            literal=literal,
+                        )

@@ -1,0 +1,168 @@
+"""O11: nothing issued to A serves B: tags, idempotency keys, links, cursors, open streams, overlapping requests."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from interlock.testing.compare import caused, facts, said
+from interlock.testing.exchange import Exchange, Request
+from interlock.testing.finding import leak
+from interlock.testing.oracles.base import Oracle
+from interlock.testing.payloads import Plain, Template, TemplateBuilder
+from interlock.testing.routes import Endpoint
+from interlock.testing.story import Story
+
+MAX_LINKS = 8
+
+
+class SessionOracle(Oracle):
+    """Probes what outlives a request. Content that surfaces is found by the passive oracles."""
+
+    code: ClassVar[str] = "O11"
+    title: ClassVar[str] = "something issued to another org works"
+
+    async def after_writes(self, story: Story) -> None:
+        """Follow A's links as B, and overlap A's and B's reads."""
+        await self._links(story)
+        await self._overlap(story)
+
+    async def probe(self, story: Story, endpoint: Endpoint) -> None:
+        """The probes that fit the endpoint."""
+        story.world.coverage.count(self.code, endpoint.name)
+        if endpoint.websocket:
+            await self._listen(story, endpoint)
+        elif endpoint.is_read:
+            await self._after_failure(story, endpoint)
+            await self._options(story, endpoint)
+            await self._tags(story, endpoint)
+            await self._listen(story, endpoint)
+        else:
+            await self._idempotency(story, endpoint)
+            await story.world.call(None, endpoint, purpose="nobody asks", own=False)
+
+    async def _links(self, story: Story) -> None:
+        served = next((one for one in story.endpoints if one.method == "GET"), None)
+        links = [
+            str(seen.value)
+            for seen in story.a.knowledge.values()
+            if str(seen.value).startswith(("/", "http://testserver/")) and len(str(seen.value)) > 2
+        ]
+        for link in dict.fromkeys(links[: MAX_LINKS * 4]):
+            if served is None or MAX_LINKS == 0:
+                return
+            path, _, query = link.removeprefix("http://testserver").partition("?")
+            pairs = tuple(
+                (name, value) for name, _, value in (part.partition("=") for part in query.split("&")) if name
+            )
+            await story.world.send(
+                story.b, served, Request("GET", path, pairs), purpose="B follows A's link", own=False
+            )
+
+    async def _overlap(self, story: Story) -> None:
+        """A and B in flight together: module globals and shared connections show."""
+        for endpoint in story.readable():
+            await asyncio.gather(
+                *(
+                    story.world.call(org, endpoint, purpose=f"{org.name} reads while the other does")
+                    for org in (story.a, story.b, story.a, story.b)
+                )
+            )
+
+    async def _after_failure(self, story: Story, endpoint: Endpoint) -> None:
+        """A fails somewhere, then B reads: what an error path forgets to undo."""
+        for broken in story.endpoints:
+            if not broken.is_read and broken.body is not None:
+                request, _, _ = story.world.prepare(story.a, broken)
+                await story.world.send(story.a, broken, replace(request, body=b"{"), purpose="A fails", own=False)
+                break
+        await story.world.call(story.a, endpoint, purpose="A reads")
+        await story.world.call(story.b, endpoint, purpose="B reads after A")
+
+    async def _options(self, story: Story, endpoint: Endpoint) -> None:
+        """Each optional parameter alone: a filter, a page, an "include everything"."""
+        learned = story.world.learned.get(endpoint.name)
+        bare = learned.template if learned else TemplateBuilder(endpoint, Plain()).build()
+        for choice in (Plain(), Plain(nth=1)):
+            wide = TemplateBuilder(endpoint, choice, with_query=True).build()
+            for slot, value in wide.parameters.items():
+                if slot not in bare.parameters:
+                    one = _with_parameter(bare, slot, value)
+                    for org in (story.a, story.b):
+                        await story.world.call(
+                            org, endpoint, template=one, purpose=f"{org.name} reads with {slot[1]}", own=False
+                        )
+
+    async def _tags(self, story: Story, endpoint: Endpoint) -> None:
+        of_a = await story.world.call(story.a, endpoint, purpose="A reads")
+        of_b = await story.world.call(story.b, endpoint, purpose="B reads")
+        tag, own = of_a.response.header("etag"), of_b.response.header("etag")
+        if tag is None or tag == own:
+            return
+        asked: list[Exchange] = []
+        for value, purpose in (('"none"', "B has no tag"), (tag, "B has A's tag"), ('"none"', "B has no tag")):
+            asked.append(
+                await story.world.call(
+                    story.b, endpoint, headers=[("if-none-match", value)], purpose=purpose, own=False
+                )
+            )
+        three = [facts(one.response, [tag]) for one in asked]
+        if "status" in caused(*three):
+            leak(
+                story.world,
+                self,
+                asked[1],
+                surface="status",
+                message=f"with A's ETag B gets {said(three[1], 'status')}, with another {said(three[0], 'status')}",
+                also=[of_a],
+            )
+
+    async def _idempotency(self, story: Story, endpoint: Endpoint) -> None:
+        async def write(org: str, key: str, purpose: str) -> Exchange:
+            writer = story.a if org == "A" else story.b
+            await story.fresh(writer, endpoint)
+            headers = [("idempotency-key", key), ("x-idempotency-key", key)]
+            return await story.world.call(writer, endpoint, template=story.template, headers=headers, purpose=purpose)
+
+        keys = [f"key-{story.world.random.getrandbits(64):016x}" for _ in range(3)]
+        before = await write("B", keys[0], "B writes with a key of its own")
+        of_a = await write("A", keys[1], "A writes with a key")
+        replayed = await write("B", keys[1], "B writes with A's key")
+        after = await write("B", keys[2], "B writes with a key of its own")
+        three = [facts(one.response, keys) for one in (before, replayed, after)]
+        different = sorted(caused(*three), key=lambda key: key != "status")
+        if different:
+            leak(
+                story.world,
+                self,
+                replayed,
+                surface=different[0],
+                message=(
+                    f"with A's idempotency key B gets {said(three[1], different[0])}, "
+                    f"with its own {said(three[0], different[0])}"
+                ),
+                also=[of_a, before],
+            )
+
+    async def _listen(self, story: Story, endpoint: Endpoint) -> None:
+        """B holds a stream open while A writes."""
+        world = story.world
+        if not endpoint.websocket and not self._streams(story, endpoint):
+            return
+        request, values, origins = world.prepare(story.b, endpoint)
+        full = world.authorize(story.b, endpoint, request)
+        call = world.transport.start(full)
+        await call.quiet()
+        for writer in story.seed_order:
+            await world.call(story.a, writer, purpose="A writes while B listens")
+        world.record(story.b, endpoint, full, await call.result(), values, origins, purpose="B listens while A writes")
+
+    @staticmethod
+    def _streams(story: Story, endpoint: Endpoint) -> bool:
+        seen = [one.response for one in story.world.exchanges if one.endpoint == endpoint.name]
+        return any(not one.complete or "event-stream" in (one.header("content-type") or "") for one in seen)
+
+
+def _with_parameter(template: Template, slot: tuple[str, str], value: Any) -> Template:
+    return replace(template, parameters={**template.parameters, slot: value})

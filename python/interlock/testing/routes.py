@@ -1,0 +1,162 @@
+"""Enumerates what an application serves: a route added tomorrow is under test tomorrow."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from interlock.testing.models import BodyModel, Parameter, body_of, parameters_of
+
+READ_METHODS = frozenset({"GET", "HEAD", "QUERY", "OPTIONS"})
+_PLACEHOLDER = re.compile(r"{([^}:]+)(?::[^}]*)?}")
+_CONVERTERS = {
+    "IntegerConvertor": {"type": "integer"},
+    "FloatConvertor": {"type": "number"},
+    "UUIDConvertor": {"type": "string", "format": "uuid"},
+}
+
+
+@dataclass(eq=False)
+class Endpoint:
+    """One method on one path, with what its handler declares."""
+
+    method: str
+    path: str
+    parameters: list[Parameter] = field(default_factory=list)
+    body: BodyModel | None = None
+    websocket: bool = False
+    in_schema: bool = True
+    handler: Any = None
+    host: str | None = None
+    index: int = 0
+
+    @property
+    def name(self) -> str:
+        """``"POST /people"``: what reports, declarations and overrides call it."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the method promises to change nothing (RFC 9110 §9.2.1)."""
+        return self.method in READ_METHODS or self.websocket
+
+    @property
+    def path_parameters(self) -> list[str]:
+        """The names in the path, in order."""
+        return _PLACEHOLDER.findall(self.path)
+
+
+@dataclass
+class Discovery:
+    """What was found, what cannot be driven, and what OpenAPI lists but the routes do not."""
+
+    endpoints: list[Endpoint]
+    undrivable: list[str]
+    only_in_openapi: list[str]
+
+
+def discover(app: Any) -> Discovery:
+    """Enumerate the routes of a FastAPI or Starlette application, mounts and hidden routes included.
+
+    FastAPI nests included routers since 0.137; ``iter_route_contexts`` flattens them there, ``app.routes`` is
+    already flat before.
+    """
+    endpoints: list[Endpoint] = []
+    undrivable: list[str] = []
+    for found in _walk(getattr(app, "routes", ()), "", None):
+        if isinstance(found, Endpoint):
+            endpoints.append(found)
+        else:
+            undrivable.append(found)
+    unique = {endpoint.name: endpoint for endpoint in reversed(endpoints)}  # the first match serves
+    ordered = [endpoint for endpoint in endpoints if unique[endpoint.name] is endpoint]
+    for index, endpoint in enumerate(ordered):
+        endpoint.index = index
+    return Discovery(ordered, undrivable, _only_in_openapi(app, ordered))
+
+
+def _walk(routes: Iterable[Any], prefix: str, host: str | None) -> Iterator[Endpoint | str]:
+    for route in _flat(routes):
+        original = getattr(route, "original_route", route)
+        path = prefix + (getattr(route, "path", None) or "")
+        if getattr(route, "methods", None) and getattr(route, "endpoint", None) is not None:
+            yield from _http(route, path, host)
+        elif "WebSocket" in type(original).__name__:
+            yield _endpoint("WEBSOCKET", route, path, host, websocket=True)
+        elif type(original).__name__ == "Host":
+            yield from _walk(getattr(original.app, "routes", ()), prefix, original.host)
+        elif _nested(original):
+            yield from _walk(_nested(original), path, host)
+        else:
+            served = getattr(original, "app", original)
+            yield f"{path or '/'} ({type(served).__name__})"
+
+
+def _flat(routes: Iterable[Any]) -> Iterator[Any]:
+    try:
+        from fastapi.routing import iter_route_contexts
+    except ImportError:
+        return iter(routes)
+    return iter(iter_route_contexts(list(routes)))
+
+
+def _nested(route: Any) -> Any:
+    return getattr(route, "routes", None) or getattr(getattr(route, "app", None), "routes", None)
+
+
+def _http(route: Any, path: str, host: str | None) -> Iterator[Endpoint]:
+    methods = set(route.methods)
+    if "GET" in methods:
+        methods.discard("HEAD")  # the same handler without its body
+    for method in sorted(methods):
+        yield _endpoint(method, route, path, host)
+
+
+def _endpoint(method: str, route: Any, path: str, host: str | None, *, websocket: bool = False) -> Endpoint:
+    handler = getattr(route, "endpoint", None)
+    dependant = getattr(route, "dependant", None)
+    endpoint = Endpoint(
+        method=method,
+        path=path,
+        websocket=websocket,
+        in_schema=bool(getattr(route, "include_in_schema", True)),
+        handler=inspect.unwrap(handler) if callable(handler) else handler,
+        host=host,
+    )
+    if dependant is not None:
+        endpoint.parameters = parameters_of(dependant)
+        endpoint.body = body_of(getattr(route, "body_field", None))
+    endpoint.parameters += _undeclared_path_parameters(endpoint, getattr(route, "param_convertors", None) or {})
+    return endpoint
+
+
+def _undeclared_path_parameters(endpoint: Endpoint, convertors: dict[str, Any]) -> list[Parameter]:
+    declared = {parameter.name for parameter in endpoint.parameters if parameter.place == "path"}
+    return [
+        Parameter(
+            "path", name, _CONVERTERS.get(type(convertors.get(name)).__name__, {"type": "string"}), required=True
+        )
+        for name in endpoint.path_parameters
+        if name not in declared
+    ]
+
+
+def _only_in_openapi(app: Any, endpoints: list[Endpoint]) -> list[str]:
+    if not callable(getattr(app, "openapi", None)):
+        return []
+    listed = {
+        f"{method.upper()} {path}"
+        for path, operations in app.openapi().get("paths", {}).items()
+        for method in operations
+        if method in {"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"}
+    }
+    found = {f"{endpoint.method} {_without_convertors(endpoint.path)}" for endpoint in endpoints}
+    found |= {name.replace("GET ", "HEAD ", 1) for name in found}
+    return sorted(listed - found)
+
+
+def _without_convertors(path: str) -> str:
+    return _PLACEHOLDER.sub(r"{\1}", path)

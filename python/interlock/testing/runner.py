@@ -1,0 +1,59 @@
+"""The one event loop of a harness: the application's pools live on it from start-up to shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from contextvars import Context
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class SessionLoop:
+    """An event loop on a thread of its own, so that properties stay synchronous wherever they are called from.
+
+    A test under pytest-asyncio or anyio already runs inside a loop, which cannot be entered again; and both share
+    one context between the examples of a property, which would carry a tenant from one example into the next.
+    """
+
+    def __init__(self) -> None:
+        self._started: Future[asyncio.AbstractEventLoop] = Future()
+        self._thread = threading.Thread(target=self._serve, name="interlock-isolation", daemon=True)
+        self._thread.start()
+        self._loop = self._started.result()
+
+    def _serve(self) -> None:
+        with asyncio.Runner() as runner:
+            loop = runner.get_loop()
+            asyncio.set_event_loop(loop)
+            loop.call_soon(self._started.set_result, loop)
+            loop.run_forever()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in a task with an empty context and wait for its result."""
+        outcome: Future[T] = Future()
+
+        def begin() -> None:
+            task = self._loop.create_task(coroutine, context=Context())
+            task.add_done_callback(lambda done: _copy(done, outcome))
+
+        self._loop.call_soon_threadsafe(begin)
+        return outcome.result()
+
+    def close(self) -> None:
+        """Stop the loop and wait for its thread."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+
+
+def _copy(task: asyncio.Task[T], outcome: Future[T]) -> None:
+    if task.cancelled():
+        outcome.cancel()
+    elif (error := task.exception()) is not None:
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(task.result())

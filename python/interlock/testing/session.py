@@ -1,0 +1,322 @@
+"""An application under test: started, enumerated, calibrated, and ready to play examples."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hypothesis import find
+from hypothesis import strategies as st
+
+from interlock.errors import HarnessError, IsolationLeak
+from interlock.testing.calibrate import Calibration
+from interlock.testing.client import AsgiClient
+from interlock.testing.conclusion import conclude
+from interlock.testing.exchange import Exchange
+from interlock.testing.oracles import ORACLES, Oracle
+from interlock.testing.payloads import Template, TemplateBuilder
+from interlock.testing.report import Report
+from interlock.testing.routes import Discovery, Endpoint, discover
+from interlock.testing.runner import SessionLoop
+from interlock.testing.story import Story
+from interlock.testing.strategies import Drawn
+from interlock.testing.transports import HttpTransport, ProtocolTransport, protocol_discovery
+from interlock.testing.truth import TENANT_COLUMNS, Truth
+from interlock.testing.values import Mint
+from interlock.testing.verdicts import Coverage, Shared
+from interlock.testing.world import Learned, Org, World
+
+MATRIX = "every endpoint"
+ORG_ENDPOINT = 1023
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """The arguments of :class:`~interlock.testing.IsolationHarness`, checked and completed."""
+
+    app: Any
+    create_org: Callable[..., Any] | None
+    headers_for: Callable[..., Any] | None
+    admin: Any = None
+    base_url: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    shared: Mapping[str, Shared] = field(default_factory=dict)
+    vacuous: Mapping[str, str] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
+    on_reset: tuple[Callable[[], Any], ...] = ()
+    tenant_columns: tuple[str, ...] | None = None
+    protocol: Any = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an example does: the endpoint in focus (or all of them) and the structure of the payload sent to it."""
+
+    target: str
+    template: Template | None
+
+
+class Session:
+    """Owns the loop, the client and the admin connection of one harness."""
+
+    def __init__(self, options: SessionOptions) -> None:
+        if options.create_org is None or (options.headers_for is None and options.protocol is None):
+            raise HarnessError("create_org= and headers_for= are needed: they make a tenant and authenticate as it")
+        known = {oracle.code for oracle in ORACLES}
+        if unknown := options.without - known:
+            raise HarnessError(f"without= names {sorted(unknown)}; the oracles are {sorted(known)}")
+        self.options = options
+        self.mint = Mint()
+        self.coverage = Coverage()
+        self.learned: dict[str, Learned] = {}
+        self.seed_order: list[Endpoint] = []
+        self.used_declarations: set[str] = set()
+        self.roles: tuple[list[str], list[str]] = ([], [])
+        self.truth: Truth | None = (
+            Truth(options.admin, options.tenant_columns or TENANT_COLUMNS) if options.admin else None
+        )
+        self.discovery: Discovery = protocol_discovery(options.protocol) if options.protocol else discover(options.app)
+        self._run_seed = 0
+        self._loop = SessionLoop()
+        self._transport: Any = None
+        self._org_ids: list[str] = []
+        try:
+            self._loop.run(self._open())
+        except BaseException:
+            self.close()
+            raise
+
+    async def _open(self) -> None:
+        if self.options.protocol is not None:
+            self._transport = ProtocolTransport(self.options.protocol)
+        elif self.options.base_url is not None:
+            self._transport = HttpTransport(self.options.base_url)
+        else:
+            self._transport = AsgiClient(self.options.app)
+        await self._transport.__aenter__()
+        if self.truth is not None:
+            await self.truth.open()
+        world = self._world(observed=False)
+        org = await self.create_org(world, "the calibrating org")
+        calibration = Calibration(world, org, self.endpoints, self._override)
+        await calibration.run()
+        self.seed_order = calibration.seed_order
+        if self.truth is not None:
+            self.roles = await self.truth.bypassing_roles()
+
+    def close(self) -> None:
+        """Shut down in reverse order; safe to call after a failed start."""
+        self._loop.run(self._close())
+        self._loop.close()
+
+    async def _close(self) -> None:
+        if self._transport is not None:
+            await self._transport.__aexit__(None, None, None)
+        if self.truth is not None:
+            if self.truth.is_open:
+                await self.truth.forget(self._org_ids)  # so that nothing here looks like a leak to a later session
+            await self.truth.close()
+
+    # --- what there is
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        """What was enumerated, in the order of the application."""
+        return self.discovery.endpoints
+
+    def targets(self, seed: int) -> list[str]:
+        """Everything at once, then each endpoint that works, writes first, rotated by the seed."""
+        working = [one for one in self.endpoints if self.learned[one.name].works]
+        order = random.Random(seed)
+        writes = [one.name for one in working if not one.is_read]
+        reads = [one.name for one in working if one.is_read]
+        order.shuffle(writes)
+        order.shuffle(reads)
+        return [MATRIX, *writes, *reads]
+
+    def oracle_titles(self) -> dict[str, str]:
+        """Code → title of the oracles that are asked."""
+        return {one.code: one.title for one in self._oracles()}
+
+    def _oracles(self) -> list[Oracle]:
+        return [
+            oracle()
+            for oracle in ORACLES
+            if oracle.code not in self.options.without and (self.truth is not None or not oracle.needs_truth)
+        ]
+
+    # --- running
+
+    def begin_run(self, seed: int) -> None:
+        """Start counting anew."""
+        self._run_seed = seed
+        calibrated = self.coverage.last_failure
+        self.coverage = Coverage(last_failure=calibrated)
+
+    def draw(self, data: st.DataObject, target: str) -> Plan:
+        """Draw the structure of an example."""
+        if target == MATRIX:
+            return Plan(target, None)
+        endpoint = next((one for one in self.endpoints if one.name == target), None)
+        if endpoint is None:
+            raise HarnessError(
+                f"there is no endpoint {target!r}: the application has {[one.name for one in self.endpoints]}"
+            )
+        override = self.options.overrides.get(target)
+        template = TemplateBuilder(endpoint, Drawn(data)).build()
+        if isinstance(override, st.SearchStrategy):
+            template.body = data.draw(override)
+        else:
+            template = self._override(endpoint, template)
+        return Plan(target, template)
+
+    def play(self, plan: Plan) -> None:
+        """Run one example; raises :class:`~interlock.errors.IsolationLeak` if it leaked."""
+        self._loop.run(self._play(plan))
+
+    def example(self, data: st.DataObject, target: str) -> None:
+        """Draw and run one example."""
+        self.play(self.draw(data, target))
+
+    def conclude(self, report: Report) -> None:
+        """Judge what was and was not proved."""
+        conclude(self, report)
+
+    async def _play(self, plan: Plan) -> None:
+        await self._reset()
+        self.coverage.examples += 1
+        world = self._world(observed=True)
+        endpoint = next((one for one in self.endpoints if one.name == plan.target), None)
+        template = await self._accepted(world, endpoint, plan.template)
+        story = Story(world, self.endpoints, self.seed_order, self._oracles(), self.truth, self.create_org, template)
+        try:
+            await (story.matrix() if endpoint is None else story.focus(endpoint))
+        except IsolationLeak as error:
+            declared = self._declaration(getattr(error.leak, "endpoint", ""))
+            if declared is None:
+                raise
+
+    async def _accepted(self, world: World, endpoint: Endpoint | None, template: Template | None) -> Template | None:
+        """The drawn template if it is accepted, else the calibrated one: a refused write proves nothing."""
+        if endpoint is None or template is None or template == self.learned[endpoint.name].template:
+            return None
+        trial = self._world(observed=False)
+        org = await self.create_org(trial, "a trying org")
+        for maker in self.seed_order:
+            await trial.call(org, maker, purpose="trial")
+        story = Story(trial, self.endpoints, self.seed_order, (), None, self.create_org)
+        await story.fresh(org, endpoint)
+        answer = await trial.call(org, endpoint, template=template, purpose="trial")
+        return template if answer.response.ok else None
+
+    async def _reset(self) -> None:
+        if self.truth is not None and self._org_ids:
+            await self.truth.forget(self._org_ids)
+        self._org_ids.clear()
+        for hook in self.options.on_reset:
+            await _maybe(hook())
+        if self.options.protocol is not None and hasattr(self.options.protocol, "reset_db"):
+            await _maybe(self.options.protocol.reset_db())
+
+    def _world(self, *, observed: bool) -> World:
+        watchers = self._oracles() if observed else []
+
+        def inspect_all(world: World, exchange: Exchange) -> None:
+            for oracle in watchers:
+                try:
+                    oracle.inspect(world, exchange)
+                except IsolationLeak:
+                    if self._declaration(exchange.endpoint) is None:
+                        raise
+
+        return World(self._transport, self.mint, self.coverage, self.learned, inspect_all, self._run_seed)
+
+    def _declaration(self, endpoint: str) -> Shared | None:
+        declared = self.options.shared.get(endpoint)
+        if declared is None or declared.expired:
+            return None
+        self.used_declarations.add(endpoint)
+        return declared
+
+    # --- orgs
+
+    async def create_org(self, world: World, name: str) -> Org:
+        """A new tenant of the user's making."""
+        index = self.mint.next_org()
+        token, _ = self.mint.token(index, ORG_ENDPOINT, 0)
+        maker = self.options.create_org
+        try:
+            raw = await _maybe(maker(*_arguments(maker, token)))  # type: ignore[misc]
+            if self.options.protocol is not None and self.options.headers_for is None:
+                headers: Mapping[str, str] = {}
+            else:
+                headers = await _maybe(self.options.headers_for(raw))  # type: ignore[misc]
+        except Exception as error:
+            raise HarnessError(
+                f"create_org or headers_for failed with {type(error).__name__}: {error}: "
+                "call them by hand against the application first"
+            ) from error
+        org = Org(index, name, raw, org_id(raw), tuple((key.lower(), value) for key, value in headers.items()))
+        if any(org.headers == other.headers and org.raw == other.raw for other in world.orgs):
+            raise HarnessError("create_org returned the same org twice: it must make a new one at each call")
+        if self.options.protocol is not None:
+            org.headers = ((ProtocolTransport.ORG, str(self._transport.register(raw))),)
+        if org.id:
+            self._org_ids.append(org.id)
+        return world.add(org)
+
+    # --- overrides
+
+    def _override(self, endpoint: Endpoint, template: Template) -> Template:
+        override = self.options.overrides.get(endpoint.name)
+        if override is None:
+            return template
+        if isinstance(override, st.SearchStrategy):
+            return replace(template, body=_simplest(override))
+        chosen = {
+            name: _simplest(one) if isinstance(one, st.SearchStrategy) else one for name, one in override.items()
+        }
+        parameters = dict(template.parameters)
+        body = dict(template.body) if isinstance(template.body, dict) else template.body
+        for name, value in chosen.items():
+            slot = next((one for one in endpoint.parameters if one.name == name), None)
+            if slot is not None:
+                parameters[slot.place, name] = value
+            elif isinstance(body, dict):
+                body[name] = value
+            else:
+                body = {name: value}
+        return Template(parameters, body, template.media_type)
+
+
+def org_id(raw: Any) -> str | None:
+    """The id of whatever ``create_org`` returned: itself, or its ``id``, ``org_id`` or ``tenant_id``."""
+    if isinstance(raw, tuple | list) and raw:
+        raw = raw[0]
+    for name in ("org_id", "tenant_id", "id"):
+        if isinstance(raw, Mapping) and name in raw:
+            return str(raw[name])
+        if not isinstance(raw, str | int) and getattr(raw, name, None) is not None:
+            return str(getattr(raw, name))
+    return None if isinstance(raw, Mapping) else str(raw)
+
+
+def _arguments(maker: Any, name: str) -> tuple[str, ...]:
+    wanted = [
+        parameter
+        for parameter in inspect.signature(maker).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    return (name,) if wanted else ()
+
+
+async def _maybe(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+def _simplest(strategy: st.SearchStrategy[Any]) -> Any:
+    return find(strategy, lambda _: True)

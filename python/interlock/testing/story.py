@@ -1,0 +1,228 @@
+"""One example: two orgs live side by side, and the oracles watch.
+
+A *matrix* example has A write through every endpoint and B read every endpoint before and after. A *focus* example
+attacks one endpoint. Both are deterministic but for what the application itself draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from interlock.testing.exchange import Exchange
+from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder
+from interlock.testing.routes import Endpoint
+from interlock.testing.truth import Snapshot, Truth
+from interlock.testing.values import random_reference
+from interlock.testing.world import Org, World, identifiers
+
+if TYPE_CHECKING:
+    from interlock.testing.oracles.base import Oracle
+
+
+@dataclass(frozen=True)
+class Attack:
+    """B asks with A's references (``foreign``) between two requests with references to nothing."""
+
+    leaves: tuple[Leaf, ...]
+    before: Exchange
+    foreign: Exchange
+    after: Exchange
+    sent: tuple[str, ...]
+    comparable: bool
+    changed: tuple[str, ...]
+
+
+class Story:
+    """The two orgs of an example and what they do."""
+
+    def __init__(
+        self,
+        world: World,
+        endpoints: Sequence[Endpoint],
+        seed_order: Sequence[Endpoint],
+        oracles: Sequence[Oracle],
+        truth: Truth | None,
+        create_org: Callable[[World, str], Awaitable[Org]],
+        template: Template | None = None,
+    ) -> None:
+        self.world = world
+        self.endpoints = endpoints
+        self.seed_order = seed_order
+        self.oracles = oracles
+        self.truth = truth
+        self.template = template
+        self._create_org = create_org
+        self._attacks: dict[str, list[Attack]] = {}
+        self.a: Org
+        self.b: Org
+
+    # --- acts
+
+    async def begin(self) -> None:
+        """Create both orgs."""
+        self.a = await self._create_org(self.world, "A")
+        self.b = await self._create_org(self.world, "B")
+
+    async def matrix(self) -> None:
+        """B settles; A writes everything; B looks again."""
+        await self.begin()
+        await self.seed(self.b)
+        for oracle in self.oracles:
+            await oracle.before_writes(self)
+        self._note_public()
+        await self.seed(self.a)
+        await self.learn_identifiers()
+        for oracle in self.oracles:
+            await oracle.after_writes(self)
+        await self.sweep(self.a, "A reads, so that caches hold A's data")
+        await self.sweep(self.b, "B reads its own")
+        await self.sweep(None, "nobody reads")
+
+    async def focus(self, endpoint: Endpoint) -> None:
+        """Both orgs have data; every oracle probes one endpoint; then both look around."""
+        await self.begin()
+        await self.seed(self.b)
+        await self.sweep(self.b, "B reads before A has written", only_public=True)
+        self._note_public()
+        await self.seed(self.a)
+        await self.learn_identifiers()
+        for oracle in self.oracles:
+            await oracle.probe(self, endpoint)
+        await self.sweep(self.a, "A reads afterwards")
+        await self.sweep(self.b, "B reads afterwards")
+
+    def _note_public(self) -> None:
+        # What B was shown before A wrote anything cannot be A's, but for A's own name.
+        a_names = self.world.literals[self.a.index].copy()
+        for exchange in self.world.exchanges:
+            for _, text in exchange.response.surfaces():
+                self.world.public.update(identifiers(text))
+        self.world.public -= a_names
+
+    # --- steps
+
+    async def seed(self, org: Org) -> None:
+        """Write through every endpoint that makes something, so that every collection has a row."""
+        for endpoint in self.seed_order:
+            await self.world.call(org, endpoint, purpose=f"{org.name} has data")
+
+    async def sweep(self, org: Org | None, purpose: str, *, only_public: bool = False) -> dict[str, Exchange]:
+        """Read every endpoint with the org's own ids."""
+        seen = {}
+        for endpoint in self.readable():
+            if only_public and endpoint.path_parameters:
+                continue
+            seen[endpoint.name] = await self.world.call(org, endpoint, purpose=purpose, own=org is not None)
+        return seen
+
+    def readable(self) -> list[Endpoint]:
+        """The endpoints that are read in sweeps; sockets are probed on their own."""
+        return [endpoint for endpoint in self.endpoints if endpoint.is_read and not endpoint.websocket]
+
+    async def fresh(self, org: Org, endpoint: Endpoint) -> None:
+        """Make new rows for the path of an endpoint that may consume them."""
+        learned = self.world.learned.get(endpoint.name)
+        if learned is None:
+            return
+        makers = {source[0] for key, source in learned.sources.items() if key.startswith("path ")}
+        for maker in self.endpoints:
+            if maker.name in makers and maker.method == "POST" and maker is not endpoint:
+                await self.world.call(org, maker, purpose=f"{org.name} makes a row")
+        for name in learned.prelude:
+            for step in self.endpoints:
+                if step.name == name:
+                    await self.world.call(org, step, purpose=f"{org.name} prepares the row")
+
+    async def snapshot(self) -> Snapshot:
+        """The rows of both orgs; empty without an admin connection."""
+        ids = [org.id for org in (self.a, self.b) if org.id]
+        return await self.truth.snapshot(ids) if self.truth is not None else Snapshot()
+
+    async def learn_identifiers(self) -> None:
+        """Take the identifiers of A's rows from the database: exact, where responses show only some."""
+        found = await self.snapshot()
+        for org, other in ((self.a, self.b), (self.b, self.a)):
+            own = found.identifiers.get(org.id or "", set()) - found.identifiers.get(other.id or "", set())
+            self.world.literals[org.index] |= {one for one in own if one != (other.id or "").lower().encode()}
+
+    # --- attacks
+
+    async def attacks(self, endpoint: Endpoint) -> list[Attack]:
+        """B's requests with A's references in each slot alone and in all together; made once per example."""
+        if endpoint.name not in self._attacks:
+            self._attacks[endpoint.name] = found = []
+            learned = self.world.learned.get(endpoint.name)
+            bare = self.template or (learned.template if learned else Template())
+            wide = TemplateBuilder(endpoint, Plain(full=True), with_query=True).build()
+            wide.body = bare.body
+            tried: set[tuple[str, ...]] = set()
+            for template in (bare, wide):
+                leaves = [leaf for leaf in template.leaves() if leaf.reference]
+                optional = [leaf for leaf in leaves if leaf.place == "query"] if template is wide else leaves
+                groups = [[leaf] for leaf in optional] + ([leaves] if len(leaves) > 1 else [])
+                for group in groups:
+                    key = tuple(leaf.key for leaf in group)
+                    if key in tried:
+                        continue
+                    tried.add(key)
+                    attack = await self._attack(endpoint, self._only(template, group, bare), tuple(group))
+                    if attack is not None:
+                        found.append(attack)
+        return self._attacks[endpoint.name]
+
+    @staticmethod
+    def _only(template: Template, group: list[Leaf], bare: Template) -> Template:
+        """The template with, of the optional query parameters, only those under attack."""
+        wanted = {(leaf.place, leaf.name) for leaf in group} | bare.parameters.keys()
+        kept = {slot: value for slot, value in template.parameters.items() if slot in wanted}
+        return Template(kept, template.body, template.media_type)
+
+    async def _attack(self, endpoint: Endpoint, template: Template, leaves: tuple[Leaf, ...]) -> Attack | None:
+        if not endpoint.is_read:
+            await self.fresh(self.a, endpoint)
+            await self.fresh(self.b, endpoint)
+        given = {leaf: self.foreign_value(endpoint, leaf) for leaf in leaves}
+        if not given or any(value is None for value in given.values()):
+            return None
+        like = given.copy()
+
+        async def ask(values: dict[Leaf, Any], purpose: str) -> Exchange:
+            return await self.world.call(self.b, endpoint, template=template, given=values, purpose=purpose, own=False)
+
+        def nothing() -> dict[Leaf, Any]:
+            return {leaf: random_reference(leaf, self.world.random, like[leaf]) for leaf in leaves}
+
+        first, last = nothing(), nothing()
+        await self.learn_identifiers()
+        resting = await self.snapshot()
+        before = await ask(first, "B refers to nothing")
+        settled = await self.snapshot()
+        foreign = await ask(given, "B refers to A's row")
+        touched = await self.snapshot()
+        after = await ask(last, "B refers to nothing")
+        noise = set(resting.changed(settled, self.a.id or ""))
+        changed = tuple(table for table in settled.changed(touched, self.a.id or "") if table not in noise)
+        sent = tuple(str(value) for values in (first, given, last) for value in values.values())
+        return Attack(leaves, before, foreign, after, sent, all(self._comparable(v) for v in like.values()), changed)
+
+    def foreign_value(self, endpoint: Endpoint, leaf: Leaf) -> Any:
+        """A value of A's for the leaf that B does not have too; None if there is none."""
+        learned = self.world.learned.get(endpoint.name)
+        preferred = self.world.own(self.a, endpoint, leaf) if learned else None
+        own = {str(seen.value) for seen in self.b.knowledge.values()}
+        for seen in [*([preferred] if preferred else []), *self.a.knowledge.ranked(leaf, endpoint)]:
+            if str(seen.value) not in own and str(seen.value).lower().encode() not in self.world.public:
+                return seen.value
+        return None
+
+    @staticmethod
+    def _comparable(value: Any) -> bool:
+        # An opaque token (a cursor, a signed link) is not equal to random text of its form: it may well be valid.
+        return (
+            isinstance(value, int)
+            or bool(identifiers(str(value).encode()))
+            or str(value).isdecimal()
+            or "qz7k" in str(value)
+        )

@@ -1,0 +1,205 @@
+"""Values for leaves: canaries that satisfy a string's constraints, random references, encoded requests."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from interlock._native import encode_canary
+from interlock.testing.exchange import Request
+from interlock.testing.models import Schema
+from interlock.testing.payloads import Leaf, Template
+from interlock.testing.routes import Endpoint
+
+ORG_LIMIT = SERIAL_LIMIT = 1 << 20
+CUT = 8  # length of a token that still names its org
+_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
+_BOUNDARY = "interlock-part"
+_PLACEHOLDER = re.compile(r"{([^}:]+)(?::[^}]*)?}")
+_FORMATS: dict[str, Callable[[str], str]] = {
+    "email": lambda token: f"{token}@example.com",
+    "idn-email": lambda token: f"{token}@example.com",
+    "uri": lambda token: f"https://example.com/{token}",
+    "url": lambda token: f"https://example.com/{token}",
+    "hostname": lambda token: f"{token}.example.com",
+    "byte": lambda token: base64.b64encode(token.encode()).decode(),
+    "base64url": lambda token: base64.urlsafe_b64encode(token.encode()).decode(),
+    "json-string": json.dumps,
+    "date-time": lambda token: "2031-05-06T07:08:09Z",
+    "date": lambda token: "2031-05-06",
+    "time": lambda token: "07:08:09Z",
+    "duration": lambda token: "PT1H",
+    "ipv4": lambda token: "192.0.2.7",
+    "ipv6": lambda token: "2001:db8::7",
+    "ipvanyaddress": lambda token: "192.0.2.7",
+}
+
+
+class Mint:
+    """Hands out canaries, never twice: a value cached by an earlier example is still attributed to its writer."""
+
+    def __init__(self) -> None:
+        self._org = 0
+        self._serial = 0
+        self.names: dict[int, str] = {}
+
+    def next_org(self) -> int:
+        """The index of a new org."""
+        self._org = (self._org + 1) % ORG_LIMIT
+        return self._org
+
+    def token(self, org: int, endpoint: int, leaf_index: int) -> tuple[str, int]:
+        """A new token and its serial."""
+        self._serial = (self._serial + 1) % SERIAL_LIMIT
+        return encode_canary(org, min(endpoint, 1023), leaf_index, self._serial), self._serial
+
+
+def carry(token: str, leaf: Leaf) -> str:
+    """A string that satisfies the leaf's schema and carries the token, or as much of it as fits."""
+    schema = leaf.schema
+    formatted = _FORMATS.get(str(schema.get("format", "")))
+    if formatted is not None:
+        return formatted(token)
+    if leaf.name.lower().endswith("email"):
+        return f"{token}@example.com"
+    if "url" in leaf.name.lower() and "maxLength" not in schema:
+        return f"https://example.com/{token}"
+    text = token + leaf.suffix
+    low, high = schema.get("minLength", 0), schema.get("maxLength")
+    if high is not None and high < len(token):
+        # What is left of a cut token names the org; the end of the serial keeps it unique.
+        text = token[:CUT] + token[12:16][-(high - CUT) :] if high > CUT else token[12:16][-high:]
+    text = text.ljust(low, "x")
+    pattern = schema.get("pattern")
+    return text if pattern is None or re.search(pattern, text) else _matching(pattern, text, low, high)
+
+
+def _matching(pattern: str, text: str, low: int, high: int | None) -> str:
+    unique = str(int.from_bytes(text[-10:].encode(), "big"))[-9:]
+    letters = re.sub(r"[^a-z]", "", text)[-5:]
+    whole = (text.upper(), text.capitalize(), text[:high], "a" + text[1:])
+    words = (letters, letters.upper(), letters[:3].upper(), letters[:2].upper())
+    numbers = (unique, f"+4930{unique}", f"#{unique[:6]}", f"{letters}-{unique}", f"{letters.upper()}-{unique}")
+    candidates = (*whole, *words, *numbers)
+    for candidate in candidates:
+        if re.search(pattern, candidate) and len(candidate) >= low and (high is None or len(candidate) <= high):
+            return candidate
+    return _from_regex(pattern)
+
+
+def _from_regex(pattern: str) -> str:
+    from hypothesis import find, settings
+    from hypothesis import strategies as st
+
+    return find(st.from_regex(pattern), bool, settings=settings(database=None, derandomize=True))
+
+
+def random_reference(leaf: Leaf, source: random.Random, like: Any = None) -> Any:
+    """A reference of the same type that refers to nothing; ``like`` is a value that does refer to something."""
+    if leaf.schema.get("type") in ("integer", "number") or isinstance(like, int):
+        return source.randrange(1_900_000_000, 2_100_000_000)
+    if like is None or _is_uuid(str(like)) or leaf.schema.get("format") == "uuid":
+        return str(uuid.UUID(int=source.getrandbits(128), version=4))
+    return "".join(_similar(character, source) for character in str(like))
+
+
+def _similar(character: str, source: random.Random) -> str:
+    if character.isdigit():
+        return str(source.randrange(10))
+    if character.isascii() and character.isalpha():
+        letter = source.choice(_DIGITS[:26])
+        return letter.upper() if character.isupper() else letter
+    return character
+
+
+def _is_uuid(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text))
+
+
+def fits(leaf: Leaf, value: Any) -> bool:
+    """Whether an observed value has the type that a reference needs."""
+    schema: Schema = leaf.schema
+    if schema.get("type") == "integer":
+        return isinstance(value, int) or (isinstance(value, str) and value.isdecimal() and len(value) < 19)
+    if schema.get("format") == "uuid":
+        return isinstance(value, str) and _is_uuid(value)
+    return isinstance(value, str | int) and 0 < len(str(value)) <= 300
+
+
+def render(endpoint: Endpoint, template: Template, value_of: Callable[[Leaf], Any]) -> Request:
+    """Fill a template and encode it."""
+    filled = {slot: _fill(value, value_of) for slot, value in template.parameters.items()}
+    path = _PLACEHOLDER.sub(lambda match: _text(filled.get(("path", match.group(1)), "x")), endpoint.path)
+    query = [pair for (place, name), value in filled.items() if place == "query" for pair in _pairs(name, value)]
+    headers = [(name, _text(value)) for (place, name), value in filled.items() if place == "header"]
+    cookies = [f"{name}={_text(value)}" for (place, name), value in filled.items() if place == "cookie"]
+    if cookies:
+        headers.append(("cookie", "; ".join(cookies)))
+    body = b""
+    if template.body is not None:
+        content_type, body = encode_body(_fill(template.body, value_of), template.media_type)
+        headers.append(("content-type", content_type))
+    method = "GET" if endpoint.websocket else endpoint.method
+    return Request(method, path, tuple(query), tuple(headers), body, websocket=endpoint.websocket)
+
+
+def encode_body(value: Any, media_type: str) -> tuple[str, bytes]:
+    """Content type and bytes of a filled body."""
+    if media_type == "multipart/form-data":
+        return f"{media_type}; boundary={_BOUNDARY}", _multipart(value)
+    if media_type == "application/x-www-form-urlencoded":
+        return media_type, urlencode([pair for name, part in value.items() for pair in _pairs(name, part)]).encode()
+    if media_type.endswith("json"):
+        return media_type, json.dumps(value).encode()
+    return media_type, _text(value).encode()
+
+
+def _multipart(value: dict[str, Any]) -> bytes:
+    parts = []
+    for name, item in value.items():
+        for text in item if isinstance(item, list) else [item]:
+            # A plain field is accepted where a file is not, a file only with a name.
+            file = isinstance(text, FileText)
+            head = f'Content-Disposition: form-data; name="{name}"'
+            head += f'; filename="{text[:18]}.txt"\r\nContent-Type: text/plain' if file else ""
+            parts.append(f"--{_BOUNDARY}\r\n{head}\r\n\r\n{_text(text)}\r\n")
+    return ("".join(parts) + f"--{_BOUNDARY}--\r\n").encode()
+
+
+class FileText(str):
+    """Text that is sent as the content of an uploaded file."""
+
+    __slots__ = ()
+
+
+def is_file(leaf: Leaf) -> bool:
+    """Whether the leaf is an upload."""
+    return leaf.schema.get("format") == "binary" or "contentMediaType" in leaf.schema
+
+
+def _fill(value: Any, value_of: Callable[[Leaf], Any]) -> Any:
+    if isinstance(value, Leaf):
+        return value_of(value)
+    if isinstance(value, dict):
+        return {key: _fill(below, value_of) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_fill(below, value_of) for below in value]
+    return value
+
+
+def _pairs(name: str, value: Any) -> list[tuple[str, str]]:
+    return [(name, _text(item)) for item in (value if isinstance(value, list) else [value])]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return str(value)

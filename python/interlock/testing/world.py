@@ -1,0 +1,239 @@
+"""The state of one example: two orgs, what each knows and has sent, and every exchange so far."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from interlock._native import scan_canaries
+from interlock.testing.client import Call
+from interlock.testing.exchange import Exchange, Request, Response
+from interlock.testing.knowledge import Knowledge, Observation
+from interlock.testing.payloads import Leaf, Template
+from interlock.testing.routes import Endpoint
+from interlock.testing.values import FileText, Mint, carry, is_file, random_reference, render
+from interlock.testing.verdicts import Coverage
+
+UUID_TEXT = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+@dataclass(eq=False)
+class Org:
+    """One tenant of the example: the user's own object, its headers, and what is known of and by it."""
+
+    index: int
+    name: str
+    raw: Any
+    id: str | None
+    headers: tuple[tuple[str, str], ...]
+    knowledge: Knowledge = field(default_factory=Knowledge)
+    sent_tokens: set[tuple[int, int | None]] = field(default_factory=set)
+    sent_literals: set[bytes] = field(default_factory=set)
+
+
+class Transport(Protocol):
+    """Sends requests: the ASGI client, the HTTP client, or the methods of a user's own harness."""
+
+    async def send(self, request: Request) -> Response:
+        """Send and wait."""
+        ...
+
+    def start(self, request: Request) -> Call:
+        """Send and return at once."""
+        ...
+
+
+@dataclass
+class Learned:
+    """What calibration found out about one endpoint: which template it accepts and where its references come from.
+
+    ``prelude`` are the endpoints to call first with a new row; a ``public`` endpoint refuses whoever has credentials
+    (a sign-up, a log-in).
+    """
+
+    template: Template
+    sources: dict[str, tuple[str, str]] = field(default_factory=dict)
+    prelude: tuple[str, ...] = ()
+    works: bool = False
+    public: bool = False
+
+
+class World:
+    """Sends requests for orgs, keeps the record, and lets the passive oracles see every response."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        mint: Mint,
+        coverage: Coverage,
+        learned: Mapping[str, Learned],
+        inspect: Callable[[World, Exchange], None],
+        seed: int,
+    ) -> None:
+        self.transport = transport
+        self.mint = mint
+        self.coverage = coverage
+        self.learned = learned
+        self.random = random.Random(seed)
+        self.orgs: list[Org] = []
+        self.exchanges: list[Exchange] = []
+        self.planted: dict[int, tuple[int, str]] = {}
+        self.literals: dict[int, set[bytes]] = {}
+        self.public: set[bytes] = set()
+        self._inspect = inspect
+
+    # --- orgs
+
+    def add(self, org: Org) -> Org:
+        """Take in a new org; its id is a literal that no other org may see."""
+        self.orgs.append(org)
+        self.literals[org.index] = {org.id.lower().encode()} if org.id and len(org.id) >= 8 else set()
+        return org
+
+    def names(self) -> dict[int | None, str]:
+        """Index → the name used in transcripts."""
+        return {None: "anonymous", **{org.index: org.name for org in self.orgs}}
+
+    def other(self, org: Org) -> Org:
+        """The other org of the example."""
+        return next(one for one in self.orgs if one is not org)
+
+    # --- requests
+
+    def prepare(
+        self, org: Org, endpoint: Endpoint, template: Template | None = None, given: Mapping[Leaf, Any] | None = None
+    ) -> tuple[Request, dict[Leaf, Any], tuple[int, ...]]:
+        """Fill a template for an org; ``given`` overrides single leaves. Returns the request, values, and origins."""
+        learned = self.learned.get(endpoint.name)
+        chosen = template or (learned.template if learned else Template())
+        values: dict[Leaf, Any] = {}
+        origins: list[int] = []
+
+        def value_of(leaf: Leaf) -> Any:
+            if given is not None and leaf in given:
+                value = given[leaf]
+            elif leaf.reference:
+                seen = self.own(org, endpoint, leaf)
+                if seen is not None:
+                    origins.append(seen.exchange)
+                value = seen.value if seen is not None else self._unknown(org, endpoint, leaf)
+            else:
+                value = self.canary(org, endpoint, leaf)
+            values[leaf] = value
+            return value
+
+        return render(endpoint, chosen, value_of), values, tuple(origins)
+
+    def own(self, org: Org, endpoint: Endpoint, leaf: Leaf) -> Observation | None:
+        """A value of the org's own that the leaf can refer to."""
+        learned = self.learned.get(endpoint.name)
+        if learned is not None and leaf.key in learned.sources:
+            found = org.knowledge.latest(learned.sources[leaf.key], leaf)
+            if found is not None:
+                return found
+        return next(iter(org.knowledge.ranked(leaf, endpoint)), None)
+
+    def canary(self, org: Org, endpoint: Endpoint, leaf: Leaf) -> str:
+        """A new canary for the leaf."""
+        token, serial = self.mint.token(org.index, endpoint.index, leaf.index)
+        self.planted[serial] = (len(self.exchanges), leaf.key)
+        text = carry(token, leaf)
+        return FileText(text) if is_file(leaf) else text
+
+    def _unknown(self, org: Org, endpoint: Endpoint, leaf: Leaf) -> Any:
+        if leaf.schema.get("type") == "integer" or leaf.schema.get("format") == "uuid":
+            return random_reference(leaf, self.random)
+        return self.canary(org, endpoint, leaf)
+
+    async def call(
+        self,
+        org: Org | None,
+        endpoint: Endpoint,
+        *,
+        template: Template | None = None,
+        given: Mapping[Leaf, Any] | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        query: Iterable[tuple[str, str]] = (),
+        purpose: str = "",
+        own: bool = True,
+    ) -> Exchange:
+        """Fill, send, record and inspect. ``own`` is false where the org has no right to what it asks for."""
+        sender = org or self.orgs[0]
+        request, values, origins = self.prepare(sender, endpoint, template, given)
+        request = replace(request, query=(*request.query, *query), headers=(*request.headers, *headers))
+        return await self.send(org, endpoint, request, values, origins, purpose=purpose, own=own)
+
+    async def send(
+        self,
+        org: Org | None,
+        endpoint: Endpoint,
+        request: Request,
+        values: dict[Leaf, Any] | None = None,
+        origins: tuple[int, ...] = (),
+        *,
+        purpose: str = "",
+        own: bool = True,
+    ) -> Exchange:
+        """Send a filled request as an org (or as nobody)."""
+        full = self.authorize(org, endpoint, request)
+        response = await self.transport.send(full)
+        return self.record(org, endpoint, full, response, values, origins, purpose=purpose, own=own)
+
+    def authorize(self, org: Org | None, endpoint: Endpoint, request: Request) -> Request:
+        """The request with the org's headers; headers the request sets itself stay behind them."""
+        learned = self.learned.get(endpoint.name)
+        identified = org is not None and not (learned and learned.public)
+        headers = (*(org.headers if org and identified else ()), *request.headers)
+        if endpoint.host is not None:
+            headers = (*headers, ("host", endpoint.host))
+        full = replace(request, headers=headers)
+        if org is not None:
+            self._remember_sent(org, full)
+        return full
+
+    def record(
+        self,
+        org: Org | None,
+        endpoint: Endpoint,
+        request: Request,
+        response: Response,
+        values: dict[Leaf, Any] | None = None,
+        origins: tuple[int, ...] = (),
+        *,
+        purpose: str = "",
+        own: bool = True,
+    ) -> Exchange:
+        """Keep an exchange, learn from it, and show it to the passive oracles."""
+        exchange = Exchange(
+            len(self.exchanges),
+            org.index if org else None,
+            endpoint.name,
+            request,
+            response,
+            purpose,
+            values or {},
+            origins,
+        )
+        self.exchanges.append(exchange)
+        self.coverage.record(exchange, own=own and org is not None)
+        if org is not None and own:
+            org.knowledge.learn(exchange, values or {})
+            if response.ok and not endpoint.is_read:
+                self.literals[org.index].update(identifiers(response.content))
+        self._inspect(self, exchange)
+        return exchange
+
+    def _remember_sent(self, org: Org, request: Request) -> None:
+        for hit in scan_canaries(request.sent_bytes):
+            org.sent_tokens.add((hit.org, hit.serial))
+            if hit.org != org.index:
+                org.sent_tokens.add((hit.org, None))
+        org.sent_literals.update(identifiers(request.sent_bytes))
+
+
+def identifiers(text: bytes) -> set[bytes]:
+    """The UUIDs in a text: identifiers that cannot be equal by chance, as the numbers in responses can."""
+    return {match.lower() for match in UUID_TEXT.findall(text)}
