@@ -35,7 +35,16 @@ class CanonicalizationError(InterlockError, ValueError):
 
 
 class GrammarError(InterlockError, ValueError):
-    """A target grammar given to ``register_grammar`` is not valid."""
+    """A target grammar given to ``register_grammar`` is not valid.
+
+    Attributes:
+        place: where in it: ``"line 3, column 5"``, ``'verb "stop"'``, ``"pattern"``.
+
+    """
+
+    def __init__(self, message: str, *, place: str = "") -> None:
+        super().__init__(message)
+        self.place = place
 
 
 # --- dedup

@@ -11,6 +11,7 @@ use crate::hashing::form::FormError;
 use crate::hashing::http::HttpError;
 use crate::hashing::json::JsonError;
 use crate::hashing::shell::ShellError;
+use crate::targets::GrammarError;
 
 /// Raises `interlock.errors.<class>(message, **fields)`.
 pub(super) fn raise<'py>(
@@ -76,6 +77,11 @@ pub(super) fn in_batch(py: Python<'_>, raised: PyErr, index: usize) -> PyErr {
         let note = raised.value(py).call_method1("add_note", (format!("in payload {index}"),));
         note.map_or_else(|why| why, |_| raised)
     })
+}
+
+/// A grammar that cannot be registered.
+pub(super) fn grammar(py: Python<'_>, error: &GrammarError) -> PyErr {
+    raise(py, "GrammarError", error.to_string(), |fields| fields.set_item("place", &error.place))
 }
 
 fn canonicalization(py: Python<'_>, message: String, path: &str, reason: &str) -> PyErr {

@@ -61,6 +61,10 @@ mod native {
     use super::shell::{canonical_shell, shell_command_hash};
 
     // targets
+    #[pymodule_export]
+    use super::targets::{
+        Action, actions, docker_logical_key, register_grammar, unregister_grammar,
+    };
 
     // tenancy
     #[pymodule_export]

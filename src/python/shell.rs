@@ -51,7 +51,8 @@ pub(super) fn shell_command_hash<'py>(
     Ok(PyString::new(py, &hex))
 }
 
-fn detached<T: Send>(py: Python<'_>, text: &str, work: impl FnOnce() -> T + Send) -> T {
+/// The result of `work` on `text`, without the interpreter lock if the text is long.
+pub(super) fn detached<T: Send>(py: Python<'_>, text: &str, work: impl FnOnce() -> T + Send) -> T {
     if text.len() > DETACH { py.detach(work) } else { work() }
 }
 

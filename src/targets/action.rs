@@ -1,0 +1,141 @@
+//! The result of reading an operations command, and its logical keys.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
+
+/// What a verb does to its targets, whatever the tool calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerbClass {
+    /// Brings up: start, up, run, enable.
+    Start,
+    /// Brings down, the object stays: stop, kill, down, disable.
+    Stop,
+    /// Down and up again: restart, reload.
+    Restart,
+    /// Holds without stopping: pause, freeze, cordon.
+    Pause,
+    /// Ends a pause: unpause, thaw, uncordon.
+    Resume,
+    /// Makes an object: create, install, apply, deploy.
+    Create,
+    /// Removes an object: rm, delete, uninstall, prune.
+    Delete,
+    /// Changes the number of copies.
+    Scale,
+    /// Changes an object in place: update, patch, set.
+    Update,
+    /// Runs a program inside: exec, attach, debug.
+    Execute,
+    /// Only looks: ps, logs, inspect, get.
+    Read,
+    /// Anything else, and every verb that the grammar does not know.
+    Other,
+}
+
+impl VerbClass {
+    /// The class of this name; [`VerbClass::Other`] if there is none.
+    pub fn from_name(name: &str) -> Self {
+        let name: StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
+        Self::deserialize(name).unwrap_or(Self::Other)
+    }
+
+    /// The name as it is written in grammars and seen in Python.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Create => "create",
+            Self::Delete => "delete",
+            Self::Scale => "scale",
+            Self::Update => "update",
+            Self::Execute => "execute",
+            Self::Read => "read",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// The value of one part of the scope.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ScopeValue {
+    /// The last one given counts: `--host`.
+    One(String),
+    /// All count, in the order given: `--file`.
+    Many(Vec<String>),
+}
+
+/// Where the targets live, as far as the command says so: `host`, `namespace`, `project` …
+pub type Scope = BTreeMap<String, ScopeValue>;
+
+/// One operations command: what is done to what.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Action {
+    /// The tool, without its path: `docker`, `docker compose`, `kubectl`.
+    pub tool: String,
+    /// The verb in its main spelling: `stop`, `rollout restart`; empty if it cannot be known.
+    pub verb: String,
+    /// What the verb does.
+    pub verb_class: VerbClass,
+    /// What it is done to, named as the tool means it; empty if `dynamic`.
+    pub targets: Vec<String>,
+    /// The targets with their kind (`volume/web`), as the keys carry them.
+    pub objects: Vec<String>,
+    /// The scope that the command gives explicitly.
+    pub scope: Scope,
+    /// The command acts on something that its text does not name.
+    pub dynamic: bool,
+}
+
+impl Action {
+    /// `verb:object` or `verb:object@scope` for each target.
+    pub fn logical_keys(&self) -> Vec<String> {
+        let verb = escaped(&self.verb, &[':']);
+        self.target_keys().into_iter().map(|target| format!("{verb}:{target}")).collect()
+    }
+
+    /// The logical keys without the verb: equal for two actions on one object.
+    pub fn target_keys(&self) -> Vec<String> {
+        let scope = scope_suffix(&self.scope);
+        self.objects.iter().map(|object| escaped(object, &['=']) + &scope).collect()
+    }
+}
+
+/// `@key=value,key=value`, sorted by key; empty without a scope.
+///
+/// An object has no bare `=` and a value no bare `,`, so two different pairs of object and scope
+/// never give one text.
+fn scope_suffix(scope: &Scope) -> String {
+    let mut suffix = String::new();
+    for (key, value) in scope {
+        let values = match value {
+            ScopeValue::One(one) => std::slice::from_ref(one),
+            ScopeValue::Many(many) => many,
+        };
+        for value in values {
+            let separator = if suffix.is_empty() { '@' } else { ',' };
+            let _ = write!(suffix, "{separator}{key}={}", escaped(value, &[',']));
+        }
+    }
+    suffix
+}
+
+/// `text` with `%` and each of `reserved` percent-encoded.
+pub(super) fn escaped(text: &str, reserved: &[char]) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '%' || reserved.contains(&c) {
+            let _ = write!(out, "%{:02X}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}

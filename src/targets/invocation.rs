@@ -1,0 +1,270 @@
+//! Reads one tool's command line: global options, verb, verb options, operands.
+
+use std::sync::Arc;
+
+use super::action::{Action, Scope, ScopeValue, VerbClass};
+use super::argument::Argument;
+use super::grammar::{Effect, Grammar, ScopeRule, Target, Verb};
+use super::operand::{self, Object};
+use super::option::{Reader, Seen, Unclear, Value};
+use super::registry::Registry;
+use super::setting::{Known, Setting, joined};
+
+/// The action of `tool` with these words behind it; `None` if no verb is asked for.
+pub(super) fn read(
+    registry: &Registry,
+    grammar: Arc<Grammar>,
+    tool: &str,
+    words: &[Argument],
+    setting: &Setting,
+) -> Option<Action> {
+    let mut line = Line { grammar, tool: tool.to_owned(), verb: None, meaning: Meaning::default() };
+    let found = line.read(registry, words);
+    let verb_unknown = found.is_err();
+    if !verb_unknown && line.verb.is_none() {
+        return None;
+    }
+    Some(line.action(found, setting))
+}
+
+/// What the options seen so far say.
+#[derive(Default)]
+struct Meaning {
+    scope: Scope,
+    scope_unknown: bool,
+    selects: bool,
+    help: bool,
+    name: Option<Value>,
+}
+
+/// A command line on the way to its action.
+struct Line {
+    grammar: Arc<Grammar>,
+    tool: String,
+    verb: Option<Asked>,
+    meaning: Meaning,
+}
+
+/// The verb asked for; without a meaning if the grammar does not know it.
+struct Asked {
+    name: String,
+    known: Option<Arc<Verb>>,
+}
+
+impl Line {
+    fn read(&mut self, registry: &Registry, words: &[Argument]) -> Result<Vec<Object>, Unclear> {
+        let mut words = words;
+        loop {
+            self.leading_options(&mut words)?;
+            let Some((first, rest)) = words.split_first() else {
+                return Ok(Vec::new());
+            };
+            if self.grammar.verb_follows_target {
+                return self.verb_after_target(words);
+            }
+            let first = first.literal().ok_or(Unclear)?;
+            words = rest;
+            let Some(inner) =
+                self.grammar.delegates.get(first).and_then(|name| registry.grammar(name))
+            else {
+                return self.verb_and_operands(first, words);
+            };
+            self.tool = format!("{} {first}", self.tool);
+            self.grammar = inner;
+        }
+    }
+
+    /// Options in front of the verb.
+    fn leading_options(&mut self, words: &mut &[Argument]) -> Result<(), Unclear> {
+        let grammar = self.grammar.clone();
+        let tables = [&grammar.before, &grammar.anywhere];
+        let mut seen = Vec::new();
+        let read = Reader { tables: &tables, syntax: grammar.syntax }.leading(words, &mut seen);
+        self.meaning.take(seen);
+        read
+    }
+
+    /// `service NAME VERB`.
+    fn verb_after_target(&mut self, words: &[Argument]) -> Result<Vec<Object>, Unclear> {
+        let (target, rest) = words.split_first().ok_or(Unclear)?;
+        let Some(verb) = rest.first() else {
+            return Ok(Vec::new());
+        };
+        let verb = self.ask(verb.literal().ok_or(Unclear)?).ok_or(Unclear)?;
+        operand::objects(&self.grammar, &verb, std::slice::from_ref(target))
+    }
+
+    fn verb_and_operands(
+        &mut self,
+        first: &str,
+        words: &[Argument],
+    ) -> Result<Vec<Object>, Unclear> {
+        let mut words = words;
+        let mut path = first.to_owned();
+        if self.grammar.groups.contains(first) {
+            self.leading_options(&mut words)?;
+            if let Some((second, rest)) = words.split_first() {
+                let second = second.literal();
+                let longer = second.map(|second| format!("{first} {second}"));
+                let known = longer.filter(|longer| self.grammar.verbs.contains_key(longer));
+                if let Some(longer) = known {
+                    path = longer;
+                    words = rest;
+                } else if !self.grammar.verbs.contains_key(first) {
+                    path = format!("{first} {}", second.ok_or(Unclear)?);
+                }
+            }
+        }
+        let verb = self.ask(&path).ok_or(Unclear)?;
+        let operands = self.operands(&verb, words)?;
+        match self.meaning.name.take() {
+            Some(Value::Known(name)) => Ok(vec![operand::named(&verb, &name)]),
+            Some(_) => Err(Unclear),
+            None => operand::objects(&self.grammar, &verb, &operands),
+        }
+    }
+
+    /// Notes the verb asked for, and returns what the grammar knows of it.
+    fn ask(&mut self, path: &str) -> Option<Arc<Verb>> {
+        let known = self.grammar.verbs.get(path).cloned();
+        let name = known.as_ref().map_or(path, |verb| &verb.name).to_owned();
+        self.verb = Some(Asked { name, known: known.clone() });
+        known
+    }
+
+    fn operands(&mut self, verb: &Verb, words: &[Argument]) -> Result<Vec<Argument>, Unclear> {
+        let grammar = self.grammar.clone();
+        let tables = [&verb.options, &grammar.anywhere];
+        let reader = Reader { tables: &tables, syntax: grammar.syntax };
+        let mut seen = Vec::new();
+        let operands = if verb.stops_at_operand {
+            let mut words = words;
+            reader.leading(&mut words, &mut seen).map(|()| words.to_vec())
+        } else {
+            reader.interspersed(words, &mut seen)
+        };
+        self.meaning.take(seen);
+        operands
+    }
+
+    fn action(mut self, found: Result<Vec<Object>, Unclear>, setting: &Setting) -> Action {
+        self.meaning.take_setting(&self.grammar, setting);
+        let meaning = self.meaning;
+        let unclear = found.is_err() || meaning.scope_unknown || setting.reads_operands;
+        let dynamic = !meaning.help && (unclear || meaning.selects);
+        let objects = match found {
+            Ok(objects) if !dynamic && !meaning.help => objects,
+            _ => Vec::new(),
+        };
+        let (verb, known) =
+            self.verb.map_or((String::new(), None), |asked| (asked.name, asked.known));
+        let acts_on_whole = objects.is_empty()
+            && !dynamic
+            && !meaning.help
+            && known.as_ref().is_some_and(|verb| verb.target.may_be_whole())
+            && self.grammar.whole.iter().any(|key| meaning.scope.contains_key(key));
+        let (targets, mut objects): (Vec<_>, Vec<_>) =
+            objects.into_iter().map(|object| (object.name, object.key)).unzip();
+        if acts_on_whole {
+            objects.push("*".to_owned());
+        }
+        Action {
+            tool: self.tool,
+            verb,
+            verb_class: known.map_or(VerbClass::Other, |verb| verb.class),
+            targets,
+            objects,
+            scope: meaning.scope,
+            dynamic,
+        }
+    }
+}
+
+impl Target {
+    fn may_be_whole(self) -> bool {
+        matches!(self, Self::EveryOrWhole | Self::Whole)
+    }
+}
+
+impl Meaning {
+    fn take(&mut self, seen: Vec<Seen<'_>>) {
+        for Seen { spec, value } in seen {
+            match &spec.effect {
+                Effect::None => {}
+                Effect::Select => self.selects = true,
+                Effect::Help => self.help = true,
+                Effect::Name => self.name = Some(value),
+                Effect::Scope(rule) => match value {
+                    Value::Known(text) => self.take_scope(rule, text),
+                    Value::Absent => self.take_scope(rule, String::new()),
+                    Value::Expanded => self.scope_unknown = true,
+                },
+            }
+        }
+    }
+
+    fn take_scope(&mut self, rule: &ScopeRule, text: String) {
+        let before = self.scope.remove(rule.key());
+        let value = match (rule, before) {
+            (ScopeRule::Constant(_, value), _) => ScopeValue::One(value.clone()),
+            (ScopeRule::All(_), Some(ScopeValue::Many(mut values))) => {
+                values.push(text);
+                ScopeValue::Many(values)
+            }
+            (ScopeRule::All(_), _) => ScopeValue::Many(vec![text]),
+            (ScopeRule::Path(_), Some(ScopeValue::One(base))) => {
+                ScopeValue::One(joined(&base, &text))
+            }
+            (ScopeRule::Last(_) | ScopeRule::Path(_), _) => ScopeValue::One(text),
+        };
+        self.scope.insert(rule.key().to_owned(), value);
+    }
+
+    /// Variables, directory and user count where no option overrides them.
+    fn take_setting(&mut self, grammar: &Grammar, setting: &Setting) {
+        for (variable, rule) in &grammar.environment {
+            if self.scope.contains_key(rule.key()) {
+                continue;
+            }
+            match setting.variables.get(variable) {
+                Some(Known::Text(text)) if !text.is_empty() => match rule {
+                    ScopeRule::All(_) => {
+                        text.split(':').for_each(|part| self.take_scope(rule, part.to_owned()));
+                    }
+                    _ => self.take_scope(rule, text.clone()),
+                },
+                Some(Known::Unknown) => self.scope_unknown = true,
+                Some(Known::Text(_)) | None => {}
+            }
+        }
+        if grammar.uses_directory {
+            self.take_directory(setting.directory.as_ref());
+        }
+        let user_matters = grammar
+            .per_user
+            .as_ref()
+            .is_some_and(|key| key == "always" || self.scope.contains_key(key));
+        match &setting.user {
+            Some(Known::Text(user)) if user_matters => {
+                self.scope.insert("user".to_owned(), ScopeValue::One(user.clone()));
+            }
+            Some(Known::Unknown) if user_matters => self.scope_unknown = true,
+            _ => {}
+        }
+    }
+
+    fn take_directory(&mut self, directory: Option<&Known>) {
+        let given = match self.scope.get("directory") {
+            Some(ScopeValue::One(given)) => given.as_str(),
+            _ => "",
+        };
+        match directory {
+            Some(Known::Text(base)) => {
+                let path = if given.is_empty() { base.clone() } else { joined(base, given) };
+                self.scope.insert("directory".to_owned(), ScopeValue::One(path));
+            }
+            Some(Known::Unknown) if !given.starts_with('/') => self.scope_unknown = true,
+            Some(Known::Unknown) | None => {}
+        }
+    }
+}

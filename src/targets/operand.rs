@@ -1,0 +1,110 @@
+//! Which operands a verb acts on, named as the tool means them.
+
+use super::action::escaped;
+use super::argument::Argument;
+use super::grammar::{Grammar, Target, Verb};
+use super::option::Unclear;
+use super::{kubernetes, systemd};
+
+/// One target: its name, and its name with its kind as the logical key carries it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Object {
+    pub(super) name: String,
+    pub(super) key: String,
+}
+
+impl Object {
+    /// An object whose name already says what it is: `pod/x`, `nginx.service`.
+    pub(super) fn qualified(name: String) -> Self {
+        Self { key: name.clone(), name }
+    }
+}
+
+/// `name` as a target of `verb`.
+pub(super) fn named(verb: &Verb, name: &str) -> Object {
+    let key =
+        if verb.kind.is_empty() { escaped(name, &['/']) } else { format!("{}/{name}", verb.kind) };
+    Object { name: name.to_owned(), key }
+}
+
+/// The objects among `operands`; [`Unclear`] if a word that is needed is an expansion.
+pub(super) fn objects(
+    grammar: &Grammar,
+    verb: &Verb,
+    operands: &[Argument],
+) -> Result<Vec<Object>, Unclear> {
+    let plain = |words: &[Argument]| {
+        literals(words).map(|names| names.into_iter().map(|name| named(verb, name)).collect())
+    };
+    let first = &operands[..operands.len().min(1)];
+    let rest = operands.get(1..).unwrap_or_default();
+    match verb.target {
+        Target::None | Target::Whole => Ok(Vec::new()),
+        Target::Every | Target::EveryOrWhole => plain(operands),
+        Target::First => plain(first),
+        Target::AfterFirst => plain(rest),
+        Target::FirstOfTwo => plain(if operands.len() > 1 { first } else { &[] }),
+        Target::Assignment => literals(operands)?
+            .into_iter()
+            .map(|word| Ok(named(verb, word.split_once('=').ok_or(Unclear)?.0)))
+            .collect(),
+        Target::CopySource => {
+            Ok(copy_end(operands)?.map(|name| named(verb, name)).into_iter().collect())
+        }
+        Target::Resource => kubernetes::resources(grammar, &literals(operands)?),
+        Target::Pod => kubernetes::pod(grammar, &literals(first)?),
+        Target::Node => kubernetes::named("node", &literals(operands)?),
+        Target::Named => kubernetes::named(&verb.kind, &literals(first)?),
+        Target::Unit => systemd::units(&literals(operands)?, ".service"),
+        Target::FirstUnit => systemd::units(&literals(first)?, ".service"),
+        Target::Milestone => systemd::units(&literals(operands)?, ".target"),
+        Target::FirstMilestone => systemd::units(&literals(first)?, ".target"),
+        Target::Script => literals(operands)?.into_iter().map(|word| script(verb, word)).collect(),
+        Target::Program => Ok(programs(verb, &literals(operands)?)),
+        Target::ProgramAfterFirst => Ok(programs(verb, &literals(rest)?)),
+    }
+}
+
+fn literals(words: &[Argument]) -> Result<Vec<&str>, Unclear> {
+    words.iter().map(|word| word.literal().ok_or(Unclear)).collect()
+}
+
+/// The container of `docker cp SRC DST`: the side written `CONTAINER:PATH`. A path that starts
+/// with `/` or `.` is local whatever it contains.
+fn copy_end(operands: &[Argument]) -> Result<Option<&str>, Unclear> {
+    let container = |word: &'_ str| !word.starts_with(['/', '.']) && word.contains(':');
+    let ends = literals(operands)?;
+    let mut containers = ends.into_iter().filter(|word| container(word));
+    let found = containers.next().and_then(|word| word.split_once(':'));
+    if containers.next().is_some() {
+        return Err(Unclear);
+    }
+    Ok(found.map(|(name, _)| name))
+}
+
+/// pm2 names a process after its script, without directory and extension; a configuration file
+/// holds any number of processes.
+fn script(verb: &Verb, word: &str) -> Result<Object, Unclear> {
+    const SCRIPTS: [&str; 9] = ["js", "mjs", "cjs", "ts", "py", "sh", "rb", "pl", "php"];
+    const CONFIGURATIONS: [&str; 6] =
+        [".json", ".yml", ".yaml", ".config.js", ".config.cjs", ".config.mjs"];
+    if word == "-" || CONFIGURATIONS.iter().any(|end| word.ends_with(end)) {
+        return Err(Unclear);
+    }
+    let file = word.rsplit('/').next().unwrap_or(word);
+    match file.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() && SCRIPTS.contains(&extension) => {
+            Ok(named(verb, stem))
+        }
+        _ => Ok(named(verb, word)),
+    }
+}
+
+/// supervisor's `group:process`; a group of one has its process's name.
+fn programs(verb: &Verb, names: &[&str]) -> Vec<Object> {
+    let short = |name: &&str| match name.split_once(':') {
+        Some((group, process)) if group == process => named(verb, group),
+        _ => named(verb, name),
+    };
+    names.iter().map(short).collect()
+}

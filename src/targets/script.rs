@@ -1,0 +1,156 @@
+//! The simple commands of a shell command line, each with the setting it runs in.
+
+use crate::hashing::shell;
+use crate::hashing::shell::ast::{
+    self, Connective, Item, List, Piece, Pipeline, SimpleCommand, Word,
+};
+
+use super::action::Action;
+use super::argument::Argument;
+use super::invocation;
+use super::registry::Registry;
+use super::setting::{Known, Setting};
+use super::wrapper::{self, Inner};
+
+/// Deepest nesting of `sh -c` that is followed.
+const MAX_DEPTH: u32 = 8;
+
+/// Every action of a command line, in the order in which they are written.
+pub(super) fn actions(command: &str) -> Vec<Action> {
+    let mut walk = Walk { registry: Registry::current(), found: Vec::new() };
+    walk.script(command, Setting::default(), 0);
+    walk.found
+}
+
+struct Walk {
+    registry: Registry,
+    found: Vec<Action>,
+}
+
+impl Walk {
+    fn script(&mut self, text: &str, mut setting: Setting, depth: u32) {
+        let Some(list) = (depth < MAX_DEPTH).then(|| shell::parse(text)).flatten() else {
+            return;
+        };
+        if renames_commands(&list) {
+            return;
+        }
+        for item in &list.items {
+            self.item(item, &mut setting, depth);
+        }
+    }
+
+    fn item(&mut self, item: &Item, setting: &mut Setting, depth: u32) {
+        let pipelines = std::iter::once((Connective::And, &item.first))
+            .chain(item.rest.iter().map(|(connective, pipeline)| (*connective, pipeline)));
+        for (connective, pipeline) in pipelines {
+            self.pipeline(pipeline, setting, depth);
+            if !item.background {
+                follow(pipeline, connective, setting);
+            }
+        }
+    }
+
+    fn pipeline(&mut self, pipeline: &Pipeline, setting: &Setting, depth: u32) {
+        for command in &pipeline.commands {
+            let mut inside = setting.clone();
+            assign(command, &mut inside);
+            let words: Vec<Argument> = command.words.iter().map(argument).collect();
+            match wrapper::unwrapped(&words, inside) {
+                Inner::Command(words, setting) => self.command(words, &setting),
+                Inner::Script(text, setting) => self.script(&text, setting, depth + 1),
+                Inner::Nothing => {}
+            }
+        }
+    }
+
+    fn command(&mut self, words: &[Argument], setting: &Setting) {
+        let Some((Argument::Literal(executable), arguments)) = words.split_first() else {
+            return;
+        };
+        if self.registry.has_patterns() {
+            let matched = canonical(words).and_then(|text| self.registry.matched(&text));
+            if matched.is_some() {
+                self.found.extend(matched);
+                return;
+            }
+        }
+        if let Some((grammar, tool)) = self.registry.executable(wrapper::basename(executable)) {
+            let action = invocation::read(&self.registry, grammar, &tool, arguments, setting);
+            self.found.extend(action);
+        }
+    }
+}
+
+/// Whether a command of the list can make another name mean something else.
+fn renames_commands(list: &List) -> bool {
+    list.commands().any(|command| command.name().is_some_and(|name| name == "alias"))
+}
+
+/// What a command in the current shell changes for those behind it.
+fn follow(pipeline: &Pipeline, connective: Connective, setting: &mut Setting) {
+    let [command] = &pipeline.commands[..] else {
+        return; // each command of a longer pipeline has a shell of its own
+    };
+    let Some(name) = command.name() else {
+        if command.words.is_empty() {
+            assign(command, setting);
+        }
+        return;
+    };
+    match name.as_str() {
+        "cd" | "pushd" => {
+            let to = match (connective, command.arguments()) {
+                (Connective::And, [path]) => path.literal().filter(|path| !path.starts_with('-')),
+                _ => None,
+            };
+            setting.change_directory(to.map_or(Known::Unknown, Known::Text));
+        }
+        "popd" => setting.change_directory(Known::Unknown),
+        "export" => command.arguments().iter().for_each(|word| setting.assign(&argument(word))),
+        "unset" => {
+            for name in command.arguments().iter().filter_map(Word::literal) {
+                setting.variables.remove(&name);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn assign(command: &SimpleCommand, setting: &mut Setting) {
+    for assignment in &command.assignments {
+        let value = assignment.value.literal().map_or(Known::Unknown, Known::Text);
+        setting.variables.insert(assignment.name.clone(), value);
+    }
+}
+
+/// What is known about `word` before it is expanded.
+fn argument(word: &Word) -> Argument {
+    let mut prefix = String::new();
+    let mut complete = true;
+    for piece in &word.pieces {
+        match piece {
+            Piece::Literal(text) if complete => prefix.push_str(text),
+            Piece::Literal(_) => {}
+            // No shell expands an empty pair of braces; xargs and find use it as a place holder.
+            Piece::Active(text) if text == "{}" && complete => prefix.push_str(text),
+            // `"$@"` and `"${a[@]}"` are any number of words.
+            Piece::Quoted(text) if !text.contains('@') => complete = false,
+            Piece::Active(_) | Piece::Expansion(_) | Piece::Quoted(_) => return Argument::Unknown,
+        }
+    }
+    if complete { Argument::Literal(prefix) } else { Argument::Single { prefix } }
+}
+
+/// Literal words in canonical form, joined by single blanks.
+fn canonical(words: &[Argument]) -> Option<String> {
+    let word = |argument: &Argument| {
+        let text = argument.literal()?.to_owned();
+        Some(Word { pieces: vec![Piece::Literal(text)] })
+    };
+    let words: Vec<Word> = words.iter().map(word).collect::<Option<_>>()?;
+    let command = SimpleCommand { words, ..SimpleCommand::default() };
+    let first = Pipeline { negated: false, commands: vec![command] };
+    let item = Item { first, rest: Vec::new(), background: false };
+    Some(shell::print(&ast::List { items: vec![item] }))
+}

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from interlock.targets import Action, actions, docker_logical_key
+
+SHARED = Path(os.environ.get("INTERLOCK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+CASES = SHARED / "cases" / "dedup.jsonl"
+
+
+def cases() -> list[dict[str, object]]:
+    if not CASES.exists():
+        return []
+    lines = CASES.read_text(encoding="utf-8").splitlines()
+    return [case for case in map(json.loads, lines) if case["kind"] == "logical_key"]
+
+
+def keys(command: str) -> set[str]:
+    return {key for action in actions(command) for key in action.logical_keys}
+
+
+def target_keys(command: str) -> set[str]:
+    return {key for action in actions(command) for key in action.target_keys}
+
+
+def shown(action: Action, expected: dict[str, object]) -> dict[str, object]:
+    whole = {
+        "verb": action.verb,
+        "targets": list(action.targets),
+        "scope": action.scope,
+        "dynamic": action.dynamic,
+    }
+    return {name: whole[name] for name in {*expected, "dynamic"} if name in whole}
+
+
+@pytest.mark.skipif(not CASES.exists(), reason="the shared cases are not here")
+@pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case['a']} | {case['b']}")
+def test_case(case: dict[str, object]) -> None:
+    a, b, expected = str(case["a"]), case["b"], case["expect"]
+    if b is None:
+        each = expected if isinstance(expected, list) else [expected]
+        assert [shown(action, want) for action, want in zip(actions(a), each, strict=True)] == [
+            {"dynamic": False, **want} for want in each
+        ]
+        return
+    same_key, same_target = keys(a) == keys(str(b)), target_keys(a) == target_keys(str(b))
+    assert keys(a)
+    assert keys(str(b))
+    wanted = {
+        "same_key": same_key,
+        "same_target": same_target,
+        "different_key": not same_key,
+        "different_target": not same_target,
+    }
+    assert wanted[str(expected)], (keys(a), keys(str(b)))
+
+
+def test_published_examples() -> None:
+    assert docker_logical_key("docker stop kometa-run") == "stop:kometa-run"
+    assert docker_logical_key("docker compose stop kometa-run") == "stop:kometa-run"
+    assert docker_logical_key("docker ps") is None
+    assert docker_logical_key("") is None
+
+
+def test_an_action_is_a_value() -> None:
+    (action,) = actions("docker-compose -f a.yml -p shop stop web db")
+    assert pickle.loads(pickle.dumps(action)) == action
+    assert hash(pickle.loads(pickle.dumps(action))) == hash(action)
+    assert {action} == set(actions("docker compose -f a.yml -p shop stop web db"))
+    assert repr(action) == (
+        "Action('docker compose', 'stop', targets=('web', 'db'), scope={'file': ['a.yml'], 'project': 'shop'})"
+    )
+    with pytest.raises(AttributeError):
+        action.verb = "start"  # type: ignore[misc]
+    action.scope["file"] = []
+    assert action.scope["file"] == ["a.yml"]
