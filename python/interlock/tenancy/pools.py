@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import asyncpg
 
+from interlock.errors import TenantInvariantError
 from interlock.tenancy.acquisition import Acquisition, TransactionAcquisition
 from interlock.tenancy.lane import SystemLane
 from interlock.tenancy.literals import checked_setting_name
@@ -22,6 +23,7 @@ from interlock.tenancy.modes import MODE_NAMES, ModeName
 from interlock.tenancy.opening import Opened, Plan, open_pools
 from interlock.tenancy.scope import require_frame
 from interlock.tenancy.stats import TenantPoolsStats
+from interlock.tenancy.trace import record_refusal
 
 if TYPE_CHECKING:
     from interlock.tenancy.connection import TenantConnection
@@ -72,7 +74,11 @@ class TenantPools:
             PoolExhausted: on entry, none was ready within ``timeout``.
 
         """
-        frame = require_frame()
+        try:
+            frame = require_frame()
+        except TenantInvariantError as refusal:
+            record_refusal(refusal)
+            raise
         opened = self._running()
         return Acquisition(opened.admin if frame.pre_resolution else opened.tenant, frame, timeout)
 
