@@ -43,15 +43,27 @@ pub(super) fn current(py: Python<'_>) -> PyResult<Option<Bound<'_, TenantContext
     Ok(Some(value.cast_into::<TenantContext>()?))
 }
 
-/// Makes `scope` the current one of the running context.
-pub(super) fn set_current(py: Python<'_>, scope: Option<&Py<TenantContext>>) -> PyResult<()> {
+/// Makes `scope` the current one of the running context, and returns the token that undoes it.
+pub(super) fn set_current<'py>(
+    py: Python<'py>,
+    scope: Option<&Py<TenantContext>>,
+) -> PyResult<Bound<'py, PyAny>> {
     let none = py.None();
     let value = scope.map_or_else(|| none.as_ptr(), Py::as_ptr);
+    let variable = variable(py)?.as_ptr();
     // SAFETY: the thread is attached, the variable is a ContextVar, the value is a live object; the
     // token returned is a new reference or NULL with an exception set.
-    let token = unsafe {
-        Bound::from_owned_ptr_or_err(py, ffi::PyContextVar_Set(variable(py)?.as_ptr(), value))
-    };
-    // The token is not kept: a frame knows its ancestors, and a token is refused in another context.
-    token.map(drop)
+    unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContextVar_Set(variable, value)) }
+}
+
+/// Undoes a `set_current`. False, with nothing changed, if the token is of another context.
+pub(super) fn reset_current(py: Python<'_>, token: &Py<PyAny>) -> PyResult<bool> {
+    let variable = variable(py)?.as_ptr();
+    // SAFETY: the thread is attached, the variable is a ContextVar, the token came from `set_current`.
+    let status = unsafe { ffi::PyContextVar_Reset(variable, token.as_ptr()) };
+    if status < 0 {
+        // Taken, because it must never be raised over an exception of the user's block.
+        drop(PyErr::take(py));
+    }
+    Ok(status == 0)
 }

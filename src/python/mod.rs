@@ -12,6 +12,8 @@ mod gates_default;
 mod gates_fire_once;
 mod gates_reports;
 mod hashing;
+mod org_id;
+mod scope;
 mod seal;
 mod shell;
 mod targets;
@@ -68,12 +70,14 @@ mod native {
 
     // tenancy
     #[pymodule_export]
+    use super::org_id::canonical_org_id;
+    #[pymodule_export]
+    use super::scope::{BreakGlass, FreshRoot, Scope, pre_org_resolution_scope, tenant_scope};
+    #[pymodule_export]
     use super::seal::{Key, scope_key_pads};
     #[pymodule_export]
     use super::tenancy::{
-        BreakGlass, FreshRoot, Scope, TenantContext, canonical_org_id, current_frame,
-        current_org_id, current_scope, frame_allows, pre_org_resolution_scope, require_frame,
-        tenant_scope,
+        TenantContext, current_frame, current_org_id, current_scope, frame_allows, require_frame,
     };
 
     /// The version of the crate this module was built from.

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use super::tenancy::parse_org_id;
+use super::org_id::parse_org_id;
 use crate::tenancy::seal::SealKey;
 
 /// A secret that signs the org of a session. Its repr, and everything else about it, hides the secret.

@@ -1,77 +1,64 @@
 //! One entered scope. All copies of a context share it, so that its end is seen by all of them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
 use super::rules::{Authority, Refusal, Standing, Subject, permit};
 
+/// A shared reference to a frame: whatever object the embedding language keeps it in.
+pub trait Link: Sized {
+    /// The frame referred to.
+    fn frame(&self) -> &Frame<Self>;
+    /// One more reference to the same frame.
+    #[must_use]
+    fn share(&self) -> Self;
+    /// Whether dropping this reference frees the frame.
+    fn is_last(&self) -> bool;
+    /// Whether both refer to one frame.
+    fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self.frame(), other.frame())
+    }
+}
+
 /// An entered scope: its subject never changes, and once dead it stays dead.
-///
-/// `T` is what the embedding language hangs on it.
 #[derive(Debug)]
-pub struct Frame<T> {
+pub struct Frame<L: Link> {
     subject: Subject,
-    attached: T,
     alive: AtomicBool,
     // Replaced only by an ancestor further up, past frames that no longer count.
-    parent: Mutex<Option<Arc<Frame<T>>>>,
+    parent: Mutex<Option<L>>,
 }
 
 /// What leaving a frame does to the context it is left in.
 #[derive(Debug)]
-pub enum Successor<T> {
-    /// The context is not standing in the frame that was left, or must stay in the dead one.
+pub enum Successor<L> {
+    /// Nothing: the context is not standing in the frame that was left, or must stay in the dead one.
     Unchanged,
-    /// No scope any more.
-    Unscoped,
-    /// This one is current again.
-    Frame(Arc<Frame<T>>),
+    /// This frame is current now, or none.
+    Becomes(Option<L>),
 }
 
-enum Ancestor<T> {
+enum Ancestor<L> {
     Root,
-    Living(Arc<Frame<T>>),
-    /// A dead tenant frame right below a living pre-resolution frame.
-    Barred(Arc<Frame<T>>),
+    Living(L),
+    /// A dead tenant's frame below a living one for somebody else.
+    Barred(L),
 }
 
-impl<T> Frame<T> {
+impl<L: Link> Frame<L> {
     /// Enters a scope for `subject` from the frame `current`.
     pub fn enter(
-        current: Option<&Arc<Self>>,
+        current: Option<&L>,
         subject: Subject,
         authority: Authority,
-        attached: T,
-    ) -> Result<Arc<Self>, Refusal> {
+    ) -> Result<Self, Refusal> {
         permit(standing(current), &subject, authority)?;
         if let Some(current) = current {
-            current.forget_dead_ancestors();
+            current.frame().forget_dead_ancestors();
         }
-        Ok(Arc::new(Self {
-            subject,
-            attached,
-            alive: AtomicBool::new(true),
-            parent: Mutex::new(current.cloned()),
-        }))
-    }
-
-    /// Ends the frame for every copy of the context, and says what becomes current in this one.
-    pub fn exit(self: &Arc<Self>, current: Option<&Arc<Self>>) -> Successor<T> {
-        self.alive.store(false, Ordering::Release);
-        match current {
-            Some(current) if Arc::ptr_eq(current, self) => self.successor(),
-            Some(current) if current.nests_in(self) => {
-                if current.is_alive() {
-                    current.unlink(self);
-                    Successor::Unchanged
-                } else {
-                    self.successor()
-                }
-            }
-            _ => Successor::Unchanged,
-        }
+        let parent = Mutex::new(current.map(L::share));
+        Ok(Self { subject, alive: AtomicBool::new(true), parent })
     }
 
     /// Whether the block is still running.
@@ -84,88 +71,106 @@ impl<T> Frame<T> {
         &self.subject
     }
 
-    /// What the embedding language hung on the frame.
-    pub const fn attached(&self) -> &T {
-        &self.attached
-    }
-
     /// Whether `self` was entered, directly or not, inside `outer`.
-    pub fn nests_in(&self, outer: &Arc<Self>) -> bool {
+    pub fn nests_in(&self, outer: &L) -> bool {
         let mut next = self.parent();
-        while let Some(frame) = next {
-            if Arc::ptr_eq(&frame, outer) {
+        while let Some(link) = next {
+            if link.is(outer) {
                 return true;
             }
-            next = frame.parent();
+            next = link.frame().parent();
         }
         false
     }
 
-    fn parent(&self) -> Option<Arc<Self>> {
-        self.parent.lock().clone()
+    fn parent(&self) -> Option<L> {
+        self.parent.lock().as_ref().map(L::share)
     }
 
-    fn successor(&self) -> Successor<T> {
+    fn is_tenant(&self) -> bool {
+        matches!(self.subject, Subject::Tenant(_))
+    }
+
+    fn successor(&self) -> Successor<L> {
         match self.ancestor() {
-            Ancestor::Root => Successor::Unscoped,
-            Ancestor::Living(frame) => Successor::Frame(frame),
+            Ancestor::Root => Successor::Becomes(None),
+            Ancestor::Living(link) => Successor::Becomes(Some(link)),
             Ancestor::Barred(_) => Successor::Unchanged,
         }
     }
 
-    /// The nearest living ancestor. But a task that was handed a tenant scope must not find itself in
-    /// the pre-resolution scope around it because the tenant's block ended elsewhere: that way is barred.
-    fn ancestor(&self) -> Ancestor<T> {
-        let mut dead: Option<Arc<Self>> = None;
+    /// The nearest living ancestor. But a task that was handed a tenant's scope must not find itself in
+    /// the scope around it, an administrator's or another tenant's, because the tenant's block ended
+    /// elsewhere: that way is barred.
+    fn ancestor(&self) -> Ancestor<L> {
+        let mut dead_tenants: Vec<L> = Vec::new();
         let mut next = self.parent();
-        while let Some(frame) = next {
-            if frame.is_alive() {
-                return match dead {
-                    Some(below)
-                        if frame.subject == Subject::PreResolution
-                            && below.subject != Subject::PreResolution =>
-                    {
-                        Ancestor::Barred(below)
-                    }
-                    _ => Ancestor::Living(frame),
-                };
+        while let Some(link) = next {
+            if link.frame().is_alive() {
+                let subject = link.frame().subject();
+                let foreign =
+                    dead_tenants.into_iter().rfind(|dead| dead.frame().subject() != subject);
+                return foreign.map_or(Ancestor::Living(link), Ancestor::Barred);
             }
-            next = frame.parent();
-            dead = Some(frame);
+            next = link.frame().parent();
+            if link.frame().is_tenant() {
+                dead_tenants.push(link);
+            }
         }
         Ancestor::Root
     }
 
     /// Without this, a task that starts its successor inside its scope would grow the chain for ever.
     fn forget_dead_ancestors(&self) {
-        if self.parent().is_none_or(|parent| parent.is_alive()) {
+        if self.parent().is_none_or(|parent| parent.frame().is_alive()) {
             return;
         }
-        let parent = match self.ancestor() {
+        self.replace_parent(match self.ancestor() {
             Ancestor::Root => None,
-            Ancestor::Living(frame) | Ancestor::Barred(frame) => Some(frame),
-        };
-        // Dropped after the lock is released: the last reference may run foreign code.
-        let forgotten = std::mem::replace(&mut *self.parent.lock(), parent);
-        drop(forgotten);
+            Ancestor::Living(link) | Ancestor::Barred(link) => Some(link),
+        });
     }
 
-    /// Takes `outer`, left before `self` in the same context, out of the chain above `self`.
-    fn unlink(self: &Arc<Self>, outer: &Arc<Self>) {
-        let mut frame = Arc::clone(self);
-        while let Some(parent) = frame.parent() {
-            if Arc::ptr_eq(&parent, outer) {
-                *frame.parent.lock() = outer.parent();
-                return;
+    fn replace_parent(&self, parent: Option<L>) {
+        let forgotten = std::mem::replace(&mut *self.parent.lock(), parent);
+        // After the lock is released: the last reference may run foreign code.
+        drop(forgotten);
+    }
+}
+
+/// Ends the frame `leaving` for every copy of the context, and says what becomes current in the one
+/// that stands in `current`.
+pub fn exit<L: Link>(leaving: &L, current: Option<&L>) -> Successor<L> {
+    leaving.frame().alive.store(false, Ordering::Release);
+    match current {
+        Some(current) if current.is(leaving) => leaving.frame().successor(),
+        Some(current) if current.frame().nests_in(leaving) => {
+            if current.frame().is_alive() {
+                unlink(current, leaving);
+                Successor::Unchanged
+            } else {
+                leaving.frame().successor()
             }
-            frame = parent;
         }
+        _ => Successor::Unchanged,
+    }
+}
+
+/// Takes `outer`, left before `inner` in the same context, out of the chain above `inner`.
+fn unlink<L: Link>(inner: &L, outer: &L) {
+    let mut link = inner.share();
+    while let Some(parent) = link.frame().parent() {
+        if parent.is(outer) {
+            link.frame().replace_parent(outer.frame().parent());
+            return;
+        }
+        link = parent;
     }
 }
 
 /// Where code stands whose current frame is `current`.
-pub fn standing<T>(current: Option<&Arc<Frame<T>>>) -> Standing<'_> {
-    match current {
+pub fn standing<L: Link>(current: Option<&L>) -> Standing<'_> {
+    match current.map(L::frame) {
         None => Standing::Unscoped,
         Some(frame) if frame.is_alive() => Standing::In(&frame.subject),
         Some(_) => Standing::Ended,
@@ -176,30 +181,27 @@ pub fn standing<T>(current: Option<&Arc<Frame<T>>>) -> Standing<'_> {
 ///
 /// A tenant's connection serves its frame and the frames of the same org inside it, an admin
 /// connection serves its own frame alone.
-pub fn permit_use<T>(
-    owner: &Arc<Frame<T>>,
-    current: Option<&Arc<Frame<T>>>,
-) -> Result<(), Refusal> {
-    if !owner.is_alive() {
+pub fn permit_use<L: Link>(owner: &L, current: Option<&L>) -> Result<(), Refusal> {
+    if !owner.frame().is_alive() {
         return Err(Refusal::Ended);
     }
     let current = current.ok_or(Refusal::Missing)?;
-    if Arc::ptr_eq(owner, current) {
+    if current.is(owner) {
         return Ok(());
     }
-    if !current.is_alive() {
+    if !current.frame().is_alive() {
         return Err(Refusal::Ended);
     }
-    let same_tenant = owner.subject != Subject::PreResolution && owner.subject == current.subject;
-    if same_tenant && current.nests_in(owner) { Ok(()) } else { Err(Refusal::OtherFrame) }
+    let same_tenant = owner.frame().is_tenant() && owner.frame().subject == current.frame().subject;
+    if same_tenant && current.frame().nests_in(owner) { Ok(()) } else { Err(Refusal::OtherFrame) }
 }
 
-impl<T> Drop for Frame<T> {
+impl<L: Link> Drop for Frame<L> {
     /// Frees a long chain in a loop: the compiler's own drop would recurse and exhaust the stack.
     fn drop(&mut self) {
         let mut next = self.parent.get_mut().take();
-        while let Some(frame) = next {
-            next = Arc::into_inner(frame).and_then(|mut frame| frame.parent.get_mut().take());
+        while let Some(link) = next {
+            next = if link.is_last() { link.frame().parent.lock().take() } else { None };
         }
     }
 }
