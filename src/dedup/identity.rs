@@ -20,3 +20,9 @@ pub fn identity(canonical: &[u8], context: Option<&[u8]>) -> Digest {
     }
     hasher.finish()
 }
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}

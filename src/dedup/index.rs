@@ -77,6 +77,7 @@ pub struct Index {
     in_flight: AtomicUsize,
     numbers: AtomicU64,
     random: u64,
+    rounds: RandomState,
 }
 
 impl Index {
@@ -91,6 +92,7 @@ impl Index {
             numbers: AtomicU64::new(1),
             // The hasher is seeded afresh, which makes this number as good as a random one.
             random: RandomState::default().hash_one("index"),
+            rounds: RandomState::default(),
         }
     }
 
@@ -132,7 +134,7 @@ impl Index {
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let stored = Entry {
-            id: Id::new(self.random, number, selector),
+            id: Id::new(self.random, self.scrambled(number), selector),
             org: candidate.org.map(|org| shard.name(org)),
             kind: shard.name(candidate.kind),
             content_hash: *candidate.content_hash,
@@ -303,6 +305,17 @@ impl Index {
             shard.remember(slot, self.remembered());
         }
         Some(changed)
+    }
+
+    /// A permutation of the numbers below 2^54 (a Feistel network of four rounds), so that an id does not tell a tenant
+    /// how much others propose.
+    fn scrambled(&self, number: u64) -> u64 {
+        const HALF: u64 = (1 << 27) - 1;
+        let (mut left, mut right) = ((number >> 27) & HALF, number & HALF);
+        for round in 0..4_u8 {
+            (left, right) = (right, left ^ (self.rounds.hash_one((round, right)) & HALF));
+        }
+        left << 27 | right
     }
 
     fn neighbours_of(&self, own: &Entry, now: i64) -> (Vec<Entry>, Vec<Entry>) {

@@ -66,6 +66,7 @@ impl LifecycleState {
     }
 
     /// What it becomes when its lease lapses; only pending and executing proposals have one.
+    #[must_use]
     pub fn lapsed(self) -> Self {
         match self {
             Pending => Expired,

@@ -85,7 +85,7 @@ impl Neighbours {
             match self.shard(target).lock().get(&target) {
                 None => {}
                 Some(Members::One(_, place)) => {
-                    found.extend((place.number != own).then_some(*place))
+                    found.extend((place.number != own).then_some(*place));
                 }
                 Some(Members::Many(members)) => {
                     let first = |verb| (verb, Place { number: 0, slot: 0, selector: 0 });
@@ -133,7 +133,7 @@ impl Members {
     fn insert(&mut self, verb: u32, place: Place) {
         match self {
             Self::One(first, at) => {
-                *self = Self::Many(BTreeSet::from([(*first, *at), (verb, place)]))
+                *self = Self::Many(BTreeSet::from([(*first, *at), (verb, place)]));
             }
             Self::Many(members) => {
                 members.insert((verb, place));

@@ -85,13 +85,12 @@ impl Shard {
 
     /// Holds a new entry under its id; [`Shard::point`] puts it under its key.
     pub(super) fn insert(&mut self, entry: Entry) -> Option<u32> {
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                let slot = u32::try_from(self.slots.len()).ok()?;
-                self.slots.push(None);
-                slot
-            }
+        let slot = if let Some(slot) = self.free.pop() {
+            slot
+        } else {
+            let slot = u32::try_from(self.slots.len()).ok()?;
+            self.slots.push(None);
+            slot
         };
         let hash = self.hasher.hash_one(entry.id);
         if let Some(until) = entry.lease_until {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, Id};
+use super::identity::hex;
 use super::index::{Index, Settings};
 use super::{IndexError, LifecycleState};
 
@@ -146,10 +147,6 @@ impl From<&Entry> for Record {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn bytes<const N: usize>(text: &str) -> Result<[u8; N], IndexError> {
     let mut bytes = [0; N];
     if text.len() != 2 * N || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -170,6 +167,7 @@ fn joined(logical_keys: &[String]) -> Result<Option<std::sync::Arc<str>>, IndexE
     Ok((!joined.is_empty()).then(|| joined.into()))
 }
 
+#[allow(clippy::needless_pass_by_value)] // so that map_err takes it as it is
 fn not_a_snapshot(why: impl ToString) -> IndexError {
     IndexError::Snapshot(why.to_string())
 }

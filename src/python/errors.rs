@@ -7,6 +7,8 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::dedup::IndexError;
+use crate::dedup::identity::MAX_PAYLOAD_BYTES;
 use crate::hashing::form::FormError;
 use crate::hashing::http::HttpError;
 use crate::hashing::json::JsonError;
@@ -84,9 +86,54 @@ pub(super) fn grammar(py: Python<'_>, error: &GrammarError) -> PyErr {
     raise(py, "GrammarError", error.to_string(), |fields| fields.set_item("place", &error.place))
 }
 
-fn canonicalization(py: Python<'_>, message: String, path: &str, reason: &str) -> PyErr {
+pub(super) fn canonicalization(py: Python<'_>, message: String, path: &str, reason: &str) -> PyErr {
     raise(py, "CanonicalizationError", message, |fields| {
         fields.set_item("path", path)?;
         fields.set_item("reason", reason)
+    })
+}
+
+/// What the dedup index refuses; `id` is the one the caller gave.
+pub(super) fn index(py: Python<'_>, error: &IndexError, id: Option<&Bound<'_, PyAny>>) -> PyErr {
+    let message = error.to_string();
+    match *error {
+        IndexError::Full { capacity } => {
+            raise(py, "DedupIndexFull", message, |fields| fields.set_item("capacity", capacity))
+        }
+        IndexError::Unknown => {
+            raise(py, "ProposalNotFound", message, |fields| fields.set_item("id", id))
+        }
+        IndexError::Stale { attempt, from, to, .. } => {
+            raise(py, "StaleAttempt", message, |fields| {
+                fields.set_item("from_", from.as_str())?;
+                fields.set_item("to", to.as_str())?;
+                fields.set_item("attempt", attempt)
+            })
+        }
+        IndexError::Illegal { from, to } => raise(py, "LifecycleError", message, |fields| {
+            fields.set_item("from_", from.as_str())?;
+            fields.set_item("to", to.as_str())
+        }),
+        IndexError::Snapshot(_) => raise(py, "SnapshotError", message, |_| Ok(())),
+    }
+}
+
+/// A word that is not a lifecycle state.
+pub(super) fn unknown_state(py: Python<'_>, word: &str) -> PyErr {
+    let shown: String = word.chars().take(40).collect();
+    raise(py, "UnknownState", format!("no such lifecycle state: {shown:?}"), |fields| {
+        fields.set_item("state", word)
+    })
+}
+
+/// A proposal that is not stored.
+pub(super) fn proposal_too_large(py: Python<'_>, size: usize) -> PyErr {
+    let message = format!(
+        "payload and context have {size} bytes in canonical form, and {MAX_PAYLOAD_BYTES} are stored at most: pass a \
+         reference to the data instead"
+    );
+    raise(py, "ProposalTooLarge", message, |fields| {
+        fields.set_item("size", size)?;
+        fields.set_item("limit", MAX_PAYLOAD_BYTES)
     })
 }

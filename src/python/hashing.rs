@@ -2,15 +2,14 @@
 
 mod arguments;
 mod batch;
-mod payload;
+pub(super) mod payload;
 mod scalar;
 mod walk;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use self::arguments::Body;
-pub(super) use self::arguments::{Absent, JsonText};
+pub(super) use self::arguments::{Absent, Body, JsonText};
 pub(super) use self::batch::HashBatch;
 use self::payload::Rest;
 use crate::hashing::digest::HexLength;

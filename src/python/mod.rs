@@ -34,6 +34,16 @@ mod native {
     };
 
     // dedup
+    #[pymodule_export]
+    use super::dedup::{DedupDecision, DedupIndex, Proposal};
+
+    /// Which release of the canonical forms makes the hashes.
+    #[pymodule_export]
+    const CANON_VERSION: i16 = crate::dedup::identity::CANON_VERSION;
+
+    /// The most bytes of a canonical form and its context.
+    #[pymodule_export]
+    const MAX_PAYLOAD_BYTES: usize = crate::dedup::identity::MAX_PAYLOAD_BYTES;
 
     // gates
     #[pymodule_export]

@@ -6,6 +6,7 @@ one collapses into it; a decision always names the row, and never grants authori
 
 from interlock.dedup.authority import AUTHORITY_FRAGMENT_TEMPLATE, authority_fragment
 from interlock.dedup.decision import DedupDecision, dedup_proposals
+from interlock.dedup.index import DedupIndex
 from interlock.dedup.lifecycle import (
     IN_FLIGHT_STATES,
     PROPOSAL_LIFECYCLE_STATES,
@@ -27,6 +28,7 @@ __all__ = [
     "TRANSITIONS",
     "ApprovalStore",
     "DedupDecision",
+    "DedupIndex",
     "LifecycleState",
     "Proposal",
     "StoredProposal",

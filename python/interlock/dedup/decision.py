@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from interlock._native import DedupDecision, Proposal
 from interlock.dedup.lifecycle import LifecycleState
-from interlock.dedup.proposal import Proposal
-from interlock.dedup.stored import StoredProposal
 
-Reason = Literal["new", "in_flight", "cooldown"]
-
-
-@dataclass(frozen=True, slots=True)
-class DedupDecision:
-    """What became of one proposal. A duplicate never grants authority.
-
-    Attributes:
-        duplicate: whether it collapsed into a row that was there.
-        collapsed_into: that row, or None.
-        logical_cluster: rows in flight with one of its logical keys, oldest first; empty for a duplicate.
-        related: rows in flight on one of its targets with another verb, oldest first; empty for a duplicate.
-        reason: ``"new"``, ``"in_flight"``, or ``"cooldown"`` where the same content ended recently.
-        stored: the row that now stands for the proposal, new or collapsed into; None from ``dedup_proposals``,
-            which stores nothing.
-
-    """
-
-    duplicate: bool
-    collapsed_into: Any = None
-    logical_cluster: tuple[Any, ...] = ()
-    related: tuple[Any, ...] = ()
-    reason: Reason = "new"
-    stored: StoredProposal | None = None
+__all__ = ["DedupDecision", "dedup_proposals", "target_of"]
 
 
 def dedup_proposals(new: Proposal | Mapping[str, Any], existing: Iterable[Any]) -> DedupDecision:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from interlock.dedup.lifecycle import LifecycleState
@@ -51,3 +51,40 @@ class StoredProposal:
     first_seen_at: datetime
     last_seen_at: datetime
     canon_version: int
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def of_entry(
+    identity: tuple[int, str | None, str, str, str, tuple[str, ...], str | None],
+    standing: tuple[str, int, int, int | None],
+    seen: tuple[int, int, int, int],
+) -> StoredProposal:
+    """Make the row of an entry of the in-memory index, whose times are nanoseconds since 1970."""
+    id, org_id, kind, content_hash, cmd_hash, logical_keys, display_id = identity
+    state, attempt, version, lease_until = standing
+    seen_count, first_seen, last_seen, canon_version = seen
+    return StoredProposal(
+        id=UUID(int=id),
+        org_id=org_id,
+        kind=kind,
+        content_hash=content_hash,
+        cmd_hash=cmd_hash,
+        logical_keys=logical_keys,
+        display_id=display_id,
+        state=LifecycleState(state),
+        attempt=attempt,
+        version=version,
+        approved_by=None,
+        approved_at=None,
+        lease_until=None if lease_until is None else _instant(lease_until),
+        seen_count=seen_count,
+        first_seen_at=_instant(first_seen),
+        last_seen_at=_instant(last_seen),
+        canon_version=canon_version,
+    )
+
+
+def _instant(nanoseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)

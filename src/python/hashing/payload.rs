@@ -13,7 +13,7 @@ use crate::python::errors;
 const DETACH: usize = 16 << 10;
 
 /// The last value of a payload, if it has one, and what follows it.
-pub(super) struct Rest<'py> {
+pub(in crate::python) struct Rest<'py> {
     pub(super) value: Option<(Bound<'py, PyAny>, Position)>,
     pub(super) suffix: &'static [u8],
 }
@@ -30,7 +30,7 @@ impl<'py> Rest<'py> {
     }
 
     /// Writes it.
-    pub(super) fn finish(self, sink: &mut Sink) -> PyResult<()> {
+    pub(in crate::python) fn finish(self, sink: &mut Sink) -> PyResult<()> {
         if let Some((value, position)) = self.value {
             write_json(sink, &value, position)?;
         }
@@ -40,7 +40,7 @@ impl<'py> Rest<'py> {
 }
 
 /// Writes a request up to its body, or all of it if the body is not JSON.
-pub(super) fn begin_http<'py>(
+pub(in crate::python) fn begin_http<'py>(
     sink: &mut Sink,
     method: &Bound<'py, PyString>,
     path: &Bound<'py, PyString>,
@@ -67,7 +67,7 @@ pub(super) fn begin_http<'py>(
 }
 
 /// Writes a database operation up to its values.
-pub(super) fn begin_database<'py>(
+pub(in crate::python) fn begin_database<'py>(
     sink: &mut Sink,
     table: &Bound<'py, PyString>,
     primary_key: &Bound<'py, PyAny>,
@@ -91,7 +91,7 @@ pub(super) fn begin_database<'py>(
 }
 
 /// Writes a notification.
-pub(super) fn write_notification(
+pub(in crate::python) fn write_notification(
     sink: &mut Sink,
     recipient: &Bound<'_, PyString>,
     channel: &Bound<'_, PyString>,

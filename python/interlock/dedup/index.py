@@ -1,0 +1,5 @@
+"""Proposals in flight in one process, without a database."""
+
+from interlock._native import DedupIndex
+
+__all__ = ["DedupIndex"]
