@@ -9,7 +9,8 @@ use pyo3::types::{PyEllipsis, PyInt};
 
 use crate::python::current::current;
 use crate::python::errors::raise;
-use crate::python::tenancy::{TenantContext, canonical_org_id};
+use crate::python::org_id::canonical_org_id;
+use crate::python::tenancy::TenantContext;
 
 /// The org that a call is for: `...` is the one of the current scope.
 pub(super) enum OrgArgument<'py> {
