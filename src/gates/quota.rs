@@ -29,7 +29,8 @@ pub enum Budget {
     Unlimited,
 }
 
-/// What makes an event: two gates of one definition share their quotas.
+/// An event and its bounds. Gates that share name, policy and tenancy share the state of each key,
+/// whatever their limits: a call is judged by the limits of its own gate.
 #[derive(Clone, Copy, Debug)]
 pub struct EventSpec<'a> {
     /// A constant in code.
@@ -38,8 +39,8 @@ pub struct EventSpec<'a> {
     pub policy: &'static str,
     /// Emissions and nanoseconds of the event's own rate; `None` where each call brings its own.
     pub rate: Option<(u64, u64)>,
-    /// Anything else that tells definitions apart.
-    pub variant: u64,
+    /// Whether each tenant has keys and a budget of its own.
+    pub per_tenant: bool,
     /// The bound over all its keys.
     pub budget: Budget,
 }
@@ -147,8 +148,9 @@ impl Gates {
     /// Enters an event, or finds the one of the same definition.
     pub fn event(&self, spec: &EventSpec<'_>) -> Result<Event, GateError> {
         let budget = spec.budget.limit(spec.rate)?;
-        let definition = format!("{}|{:?}|{}|{budget:?}", spec.policy, spec.rate, spec.variant);
-        let digest = Secret::public().digest(&[spec.name.as_bytes(), definition.as_bytes()]);
+        let tenancy = [u8::from(spec.per_tenant)];
+        let digest =
+            Secret::public().digest(&[spec.name.as_bytes(), spec.policy.as_bytes(), &tenancy]);
         let place = self.directory.enter(digest.place, spec.name)?;
         Ok(Event { place, hash: digest.place, budget })
     }

@@ -159,7 +159,7 @@ impl Gates {
         let max = limit_count(max_per_window)?;
         let span = nanos(py, "window", window)?;
         let limit = Limit::window(max, span).map_err(|why| gate_error(py, &why))?;
-        let definition = Definition { event, policy: "window", max, span, burst: 0, per_tenant };
+        let definition = Definition { event, policy: "window", max, span, per_tenant };
         self.gate(py, &definition, limit, event_budget)
     }
 
@@ -187,8 +187,7 @@ impl Gates {
         let span = nanos(py, "window", window)?;
         let burst = burst.map(|burst| count(py, "burst", burst)).transpose()?;
         let limit = Limit::rate(max, span, burst).map_err(|why| gate_error(py, &why))?;
-        let burst = burst.unwrap_or_default();
-        let definition = Definition { event, policy: "rate", max, span, burst, per_tenant };
+        let definition = Definition { event, policy: "rate", max, span, per_tenant };
         self.gate(py, &definition, limit, event_budget)
     }
 
@@ -229,7 +228,6 @@ struct Definition<'a> {
     policy: &'static str,
     max: u64,
     span: u64,
-    burst: u64,
     per_tenant: bool,
 }
 
@@ -245,7 +243,7 @@ impl Gates {
             name: definition.event,
             policy: definition.policy,
             rate: Some((definition.max, definition.span)),
-            variant: definition.burst << 1 | u64::from(definition.per_tenant),
+            per_tenant: definition.per_tenant,
             budget: budget.over(py, definition.span)?,
         };
         let event = self.home.core.event(&spec).map_err(|why| gate_error(py, &why))?;

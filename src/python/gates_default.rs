@@ -49,7 +49,7 @@ fn default(py: Python<'_>) -> PyResult<&'static Default> {
         // The reference functions have no budget over all keys.
         let event = |policy| {
             let budget = Budget::Unlimited;
-            core.event(&EventSpec { name: policy, policy, rate: None, variant: 0, budget })
+            core.event(&EventSpec { name: policy, policy, rate: None, per_tenant: false, budget })
                 .map_err(|why| gate_error(py, &why))
         };
         let (fire_once, should_emit) = (event("fire_once")?, event("should_emit")?);

@@ -101,7 +101,7 @@ impl FireOnce {
             name,
             policy: "fire_once",
             rate: None,
-            variant: ttl.unwrap_or_default() << 1 | u64::from(per_tenant),
+            per_tenant,
             budget: Budget::Unlimited,
         };
         let event = home.core.event(&spec).map_err(|why| gate_error(py, &why))?;

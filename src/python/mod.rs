@@ -11,6 +11,7 @@ mod gates_clock;
 mod gates_default;
 mod gates_fire_once;
 mod gates_reports;
+mod gates_shared;
 mod hashing;
 mod org_id;
 mod scope;
@@ -60,6 +61,8 @@ mod native {
     use super::gates_fire_once::{FireOnce, Transition};
     #[pymodule_export]
     use super::gates_reports::{Decision, EventTotals, GateStats, Suppression};
+    #[pymodule_export]
+    use super::gates_shared::SharedGates;
 
     // hashing
     #[pymodule_export]
