@@ -1,0 +1,74 @@
+"""The planted leaks: one id each, the layer it is in, and for those in the database the SQL that plants it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_OWN = "org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')::uuid)"
+
+
+@dataclass(frozen=True)
+class Plant:
+    """One leak. ``sql`` is run by a superuser on the mutant's own database."""
+
+    id: str
+    layer: str
+    sql: str = ""
+
+
+def _all(layer: str, ids: str) -> list[Plant]:
+    return [Plant(one, layer) for one in ids.split()]
+
+
+DATABASE = [
+    Plant("policy-opened", "database", "ALTER POLICY own_org ON customers USING (true) WITH CHECK (true)"),
+    Plant("rls-disabled", "database", "ALTER TABLE tickets DISABLE ROW LEVEL SECURITY"),
+    Plant("second-permissive-policy", "database", "CREATE POLICY helpful ON documents FOR SELECT USING (true)"),
+    Plant("policy-with-exception", "database", f"ALTER POLICY own_org ON invoices USING ({_OWN} OR paid)"),
+    Plant(
+        "view-of-its-owner",
+        "database",
+        "GRANT SELECT ON activity_log TO desk_admin; ALTER VIEW activity SET (security_invoker = false); "
+        "ALTER VIEW activity OWNER TO desk_admin",
+    ),
+    Plant(
+        "search-security-definer",
+        "database",
+        "ALTER FUNCTION find_anything SECURITY DEFINER; ALTER FUNCTION find_anything OWNER TO desk_admin",
+    ),
+    Plant(
+        "unique-everywhere",
+        "database",
+        "ALTER TABLE customers DROP CONSTRAINT customers_email, ADD CONSTRAINT customers_email UNIQUE (email)",
+    ),
+    Plant(
+        "reference-unscoped",
+        "database",
+        "ALTER TABLE tickets DROP CONSTRAINT tickets_customer, ADD CONSTRAINT tickets_customer "
+        "FOREIGN KEY (customer_id) REFERENCES customers (id) ON DELETE CASCADE",
+    ),
+]
+
+PLANTS = [
+    *DATABASE,
+    *_all("context", "session-setting-kept global-during-await background-under-previous-org list-through-admin"),
+    *_all(
+        "context",
+        "archived-through-admin filter-through-admin org-from-header org-from-query org-from-cookie org-from-body",
+    ),
+    *_all(
+        "handler",
+        "by-email-any-org read-any-customer blind-update delete-any-customer nested-list-any-parent merge-into-any",
+    ),
+    *_all("handler", "reference-names-customer batch-any-org read-any-ticket close-any-ticket comment-on-any-ticket"),
+    *_all(
+        "handler", "nested-child-unchecked download-any pay-any-silently void-any approve-any execute-any report-any"
+    ),
+    *_all(
+        "cache", "list-page-cache item-cache-before-check search-cache-by-text preferences-cached-once etag-of-anybody"
+    ),
+    *_all("cache", "idempotency-any-org proposal-dedup-any-org seen-count-any-org document-dedup-any-org"),
+    *_all("side", "conflict-names-holder total-count-header export-csv-all suggest-cut-names cursor-of-everybody"),
+    *_all("side", "last-modified-of-everybody archive-all dump-gzip-all link-for-anybody summary-of-everybody"),
+    *_all("side", "forbidden-or-missing stats-of-everybody log-of-another broadcast-to-all allowance-shared"),
+]
