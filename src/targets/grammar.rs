@@ -145,12 +145,16 @@ pub(super) enum Target {
     CopySource,
     /// kubectl `TYPE NAME…`, `TYPE/NAME…`.
     Resource,
+    /// The same, with a parameter as the last operand.
+    ResourceBeforeLast,
     /// kubectl `TYPE/NAME` or a bare pod, first operand only.
     Pod,
     /// kubectl nodes.
     Node,
     /// A kubectl object of the kind named by the verb's `kind`.
     Named,
+    /// The same, behind a word that belongs to the verb.
+    NamedAfterFirst,
     /// systemd units.
     Unit,
     /// The first operand is a systemd unit.

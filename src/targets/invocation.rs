@@ -100,27 +100,47 @@ impl Line {
         words: &[Argument],
     ) -> Result<Vec<Object>, Unclear> {
         let mut words = words;
-        let mut path = first.to_owned();
-        if self.grammar.groups.contains(first) {
-            self.leading_options(&mut words)?;
-            if let Some((second, rest)) = words.split_first() {
-                let second = second.literal();
-                let longer = second.map(|second| format!("{first} {second}"));
-                let known = longer.filter(|longer| self.grammar.verbs.contains_key(longer));
-                if let Some(longer) = known {
-                    path = longer;
-                    words = rest;
-                } else if !self.grammar.verbs.contains_key(first) {
-                    path = format!("{first} {}", second.ok_or(Unclear)?);
-                }
-            }
-        }
+        let Some(path) = self.verb_path(first, &mut words)? else {
+            return Ok(Vec::new());
+        };
         let verb = self.ask(&path).ok_or(Unclear)?;
         let operands = self.operands(&verb, words)?;
         match self.meaning.name.take() {
             Some(Value::Known(name)) => Ok(vec![operand::named(&verb, &name)]),
             Some(_) => Err(Unclear),
             None => operand::objects(&self.grammar, &verb, &operands),
+        }
+    }
+
+    /// The verb in one word or two, taken off `words`; `None` if only its first word is there, for
+    /// which tools print their usage.
+    fn verb_path(
+        &mut self,
+        first: &str,
+        words: &mut &[Argument],
+    ) -> Result<Option<String>, Unclear> {
+        let grammar = self.grammar.clone();
+        if !grammar.groups.contains(first) {
+            return Ok(Some(first.to_owned()));
+        }
+        let (mut ahead, mut seen) = (*words, Vec::new());
+        let tables = [&grammar.anywhere];
+        let read =
+            Reader { tables: &tables, syntax: grammar.syntax }.leading(&mut ahead, &mut seen);
+        let second = ahead.split_first().filter(|_| read.is_ok());
+        let longer = second.and_then(|(word, _)| Some(format!("{first} {}", word.literal()?)));
+        let stands_alone = grammar.verbs.contains_key(first);
+        match (longer, second) {
+            (Some(longer), Some((_, rest)))
+                if !stands_alone || grammar.verbs.contains_key(&longer) =>
+            {
+                self.meaning.take(seen);
+                *words = rest;
+                Ok(Some(longer))
+            }
+            _ if stands_alone => Ok(Some(first.to_owned())),
+            (_, None) if read.is_ok() => Ok(None),
+            _ => Err(Unclear),
         }
     }
 

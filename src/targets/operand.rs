@@ -52,9 +52,16 @@ pub(super) fn objects(
             Ok(copy_end(operands)?.map(|name| named(verb, name)).into_iter().collect())
         }
         Target::Resource => kubernetes::resources(grammar, &literals(operands)?),
+        Target::ResourceBeforeLast => {
+            let all_but_last = &operands[..operands.len().saturating_sub(1)];
+            kubernetes::resources(grammar, &literals(all_but_last)?)
+        }
         Target::Pod => kubernetes::pod(grammar, &literals(first)?),
         Target::Node => kubernetes::named("node", &literals(operands)?),
         Target::Named => kubernetes::named(&verb.kind, &literals(first)?),
+        Target::NamedAfterFirst => {
+            kubernetes::named(&verb.kind, &literals(&rest[..rest.len().min(1)])?)
+        }
         Target::Unit => systemd::units(&literals(operands)?, ".service"),
         Target::FirstUnit => systemd::units(&literals(first)?, ".service"),
         Target::Milestone => systemd::units(&literals(operands)?, ".target"),
@@ -65,8 +72,9 @@ pub(super) fn objects(
     }
 }
 
+/// The words as they are; an empty one names nothing.
 fn literals(words: &[Argument]) -> Result<Vec<&str>, Unclear> {
-    words.iter().map(|word| word.literal().ok_or(Unclear)).collect()
+    words.iter().map(|word| word.literal().filter(|text| !text.is_empty()).ok_or(Unclear)).collect()
 }
 
 /// The container of `docker cp SRC DST`: the side written `CONTAINER:PATH`. A path that starts

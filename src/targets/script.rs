@@ -29,7 +29,7 @@ struct Walk {
 
 impl Walk {
     fn script(&mut self, text: &str, mut setting: Setting, depth: u32) {
-        let Some(list) = (depth < MAX_DEPTH).then(|| shell::parse(text)).flatten() else {
+        let Some(list) = (depth < MAX_DEPTH).then(|| parsed(text)).flatten() else {
             return;
         };
         if renames_commands(&list) {
@@ -82,6 +82,16 @@ impl Walk {
     }
 }
 
+/// The list of a script. A leading `time`, a reserved word in bash, is read as the command of that
+/// name: both run the rest as it is.
+fn parsed(text: &str) -> Option<List> {
+    let rest = text.trim_start_matches([' ', '\t', '\n']).strip_prefix("time");
+    match rest.filter(|rest| rest.starts_with([' ', '\t'])) {
+        Some(rest) => shell::parse(&format!("\\time{rest}")),
+        None => shell::parse(text),
+    }
+}
+
 /// Whether a command of the list can make another name mean something else.
 fn renames_commands(list: &List) -> bool {
     list.commands().any(|command| command.name().is_some_and(|name| name == "alias"))
@@ -107,13 +117,29 @@ fn follow(pipeline: &Pipeline, connective: Connective, setting: &mut Setting) {
             setting.change_directory(to.map_or(Known::Unknown, Known::Text));
         }
         "popd" => setting.change_directory(Known::Unknown),
-        "export" => command.arguments().iter().for_each(|word| setting.assign(&argument(word))),
+        "export" => command.arguments().iter().for_each(|word| export(word, setting)),
         "unset" => {
             for name in command.arguments().iter().filter_map(Word::literal) {
                 setting.variables.remove(&name);
             }
         }
         _ => {}
+    }
+}
+
+/// `export NAME=value`; an unquoted expansion in the value leaves it unknown.
+fn export(word: &Word, setting: &mut Setting) {
+    match argument(word) {
+        Argument::Unknown => {
+            let start = word.pieces.first().map(|piece| match piece {
+                Piece::Literal(text) | Piece::Active(text) => text.as_str(),
+                Piece::Expansion(_) | Piece::Quoted(_) => "",
+            });
+            if let Some((name, _)) = start.and_then(|text| text.split_once('=')) {
+                setting.variables.insert(name.to_owned(), Known::Unknown);
+            }
+        }
+        known => setting.assign(&known),
     }
 }
 
@@ -132,14 +158,20 @@ fn argument(word: &Word) -> Argument {
         match piece {
             Piece::Literal(text) if complete => prefix.push_str(text),
             Piece::Literal(_) => {}
-            // No shell expands an empty pair of braces; xargs and find use it as a place holder.
-            Piece::Active(text) if text == "{}" && complete => prefix.push_str(text),
+            Piece::Active(text) if complete && stands_for_itself(text) => prefix.push_str(text),
             // `"$@"` and `"${a[@]}"` are any number of words.
             Piece::Quoted(text) if !text.contains('@') => complete = false,
             Piece::Active(_) | Piece::Expansion(_) | Piece::Quoted(_) => return Argument::Unknown,
         }
     }
     if complete { Argument::Literal(prefix) } else { Argument::Single { prefix } }
+}
+
+/// Active text that is never expanded: an empty pair of braces, which xargs uses as a place holder,
+/// and the `NAME=` of an assignment, kept apart because it decides how the value is expanded.
+fn stands_for_itself(active: &str) -> bool {
+    let is_name = |name: &str| name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric());
+    active == "{}" || active.strip_suffix('=').is_some_and(is_name)
 }
 
 /// Literal words in canonical form, joined by single blanks.
