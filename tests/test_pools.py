@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
@@ -19,37 +20,29 @@ from interlock.tenancy import (
     pre_org_resolution_scope,
     tenant_scope,
 )
-from interlock.testing import EmbeddedPostgres
+from interlock.tenancy.modes import ModeName
 from interlock.testing.roles import Roles
 
-ITEMS = """
-CREATE TABLE items (org_id text NOT NULL, name text NOT NULL);
-INSERT INTO items VALUES ('A', 'a1'), ('A', 'a2'), ('B', 'b1');
-ALTER TABLE items ENABLE ROW LEVEL SECURITY;
-ALTER TABLE items FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_org ON items
-    USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')));
-GRANT SELECT, INSERT, UPDATE, DELETE ON items TO interlock_app, interlock_admin;
-"""
+if TYPE_CHECKING:
+    from conftest import TenantDatabase
 
 ORG = "SELECT current_setting('app.current_org_id', true)"
 
 
-@pytest.fixture
-async def dsns(postgres_cluster: EmbeddedPostgres, database: str, database_roles: Roles) -> tuple[str, str]:
-    postgres_cluster.execute(f'ALTER DATABASE "{database}" OWNER TO "{database_roles.owner}"')
-    owner = await asyncpg.connect(postgres_cluster.dsn(database_roles.owner, database))
-    await owner.execute(ITEMS)
-    await owner.close()
-    return (
-        postgres_cluster.dsn(database_roles.app, database),
-        postgres_cluster.dsn(database_roles.admin, database),
-    )
+@pytest.fixture(params=["merged", "pipelined"])
+def mode(request: pytest.FixtureRequest) -> ModeName:
+    chosen: ModeName = request.param
+    return chosen
 
 
 @pytest.fixture
-async def pools(dsns: tuple[str, str]) -> AsyncIterator[TenantPools]:
-    async with create_tenant_pools(*dsns, min_size=1, max_size=1) as pools:
+def dsns(tenant_database: TenantDatabase) -> tuple[str, str]:
+    return tenant_database.dsns
+
+
+@pytest.fixture
+async def pools(dsns: tuple[str, str], mode: ModeName) -> AsyncIterator[TenantPools]:
+    async with create_tenant_pools(*dsns, min_size=1, max_size=1, mode=mode) as pools:
         yield pools
 
 
@@ -141,7 +134,7 @@ async def test_default_pools(dsns: tuple[str, str]) -> None:
             acquire_connection()
 
 
-async def test_init_runs_without_a_scope_and_its_settings_survive(dsns: tuple[str, str]) -> None:
+async def test_init_runs_without_a_scope_and_its_settings_survive(dsns: tuple[str, str], mode: ModeName) -> None:
     seen = []
 
     async def init(connection: asyncpg.Connection) -> None:
@@ -150,7 +143,7 @@ async def test_init_runs_without_a_scope_and_its_settings_survive(dsns: tuple[st
         seen.append(current_scope())
         await connection.execute("SET work_mem = '7MB'; SET search_path = public, pg_catalog")
 
-    async with create_tenant_pools(*dsns, min_size=0, max_size=1, init=init) as pools:
+    async with create_tenant_pools(*dsns, min_size=0, max_size=1, init=init, mode=mode) as pools:
         for org in "AB":
             with tenant_scope(org):
                 async with pools.acquire() as connection:

@@ -250,6 +250,10 @@ class PoolExhausted(InterlockError, TimeoutError):  # noqa: N818
     """No connection was ready in time; the message says of which pool."""
 
 
+class ModeUnavailable(TenantInvariantError):  # noqa: N818
+    """The mode that was asked for cannot work with this server, driver or schema."""
+
+
 class TransactionRequired(TenantInvariantError):  # noqa: N818
     """Behind a pooler, a statement was sent outside ``.transaction()``."""
 

@@ -14,6 +14,7 @@ mod gates_reports;
 mod gates_shared;
 mod hashing;
 mod org_id;
+mod reply;
 mod scope;
 mod seal;
 mod shell;
@@ -84,6 +85,8 @@ mod native {
     // tenancy
     #[pymodule_export]
     use super::org_id::canonical_org_id;
+    #[pymodule_export]
+    use super::reply::ReplyProtocol;
     #[pymodule_export]
     use super::scope::{BreakGlass, FreshRoot, Scope, pre_org_resolution_scope, tenant_scope};
     #[pymodule_export]

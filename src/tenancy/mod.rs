@@ -4,8 +4,10 @@
 //! * [`rules`]: which scope may be entered from which
 //! * [`frame`]: one entered scope, its life and its connections
 //! * [`seal`]: the signature that makes a session's org tamper-evident
+//! * [`reply`]: takes the answers to what was written ahead out of the server's stream
 
 pub mod frame;
 pub mod org;
+pub mod reply;
 pub mod rules;
 pub mod seal;

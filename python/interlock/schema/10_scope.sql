@@ -60,3 +60,49 @@ END
 $$;
 REVOKE ALL ON FUNCTION interlock.current_org(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION interlock.current_org(text) TO :"tenant_role";
+
+-- --- the pipelined checkout
+
+-- Both functions run in a session whose last user may have been hostile. They are called after RESET ALL, and still
+-- use no operator and no unqualified name that a search_path could lead elsewhere.
+
+-- Enters the scope of an org, if the reset before it has run to its end: only then does the session know the nonce.
+CREATE OR REPLACE FUNCTION interlock.enter(nonce text, org text, seal text, setting text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    ignored text;
+BEGIN
+    IF NOT coalesce(pg_catalog.texteq(pg_catalog.current_setting('interlock.clean', true), nonce), false) THEN
+        RAISE EXCEPTION USING ERRCODE = 'IL002', MESSAGE = 'the session was not reset';
+    END IF;
+    -- Assignments are evaluated without a plan of their own, unlike PERFORM.
+    ignored := pg_catalog.set_config(setting, org, false);
+    ignored := pg_catalog.set_config('interlock.seal', seal, false);
+END
+$$;
+
+-- Ends a checkout: what RESET ROLE and RESET ALL, sent just before, do not undo. A statement prepared in SQL can stand
+-- in for one that the driver has cached, and no reset removes it: such a session is refused.
+CREATE OR REPLACE FUNCTION interlock.clean(nonce text, settings text[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    ignored text;
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_prepared_statement() AS statement WHERE statement.from_sql) THEN
+        RAISE EXCEPTION USING ERRCODE = 'IL001', MESSAGE = 'the session holds a statement prepared in SQL';
+    END IF;
+    PERFORM pg_catalog.pg_advisory_unlock_all();
+    EXECUTE 'CLOSE ALL';  -- plpgsql has a CLOSE of its own
+    UNLISTEN *;
+    DISCARD TEMP;
+    DISCARD SEQUENCES;
+    FOR i IN 1 .. coalesce(pg_catalog.cardinality(settings), 0) BY 2 LOOP
+        ignored := pg_catalog.set_config(settings[i], settings[i OPERATOR(pg_catalog.+) 1], false);
+    END LOOP;
+    ignored := pg_catalog.set_config('interlock.clean', nonce, false);
+END
+$$;
+
+REVOKE ALL ON FUNCTION interlock.enter(text, text, text, text), interlock.clean(text, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION interlock.enter(text, text, text, text), interlock.clean(text, text[])
+    TO :"tenant_role", :"admin_role";

@@ -11,6 +11,7 @@ from interlock.tenancy.scope import TenantContext, frame_allows
 
 if TYPE_CHECKING:
     from interlock.tenancy.modes import Mode
+    from interlock.tenancy.sealing import Sealer
     from interlock.tenancy.session import Session
 
 
@@ -27,12 +28,14 @@ class Checkout:
 
     __slots__ = ("_proxy", "frame", "mode", "open_transactions", "seal", "session")
 
-    def __init__(self, mode: Mode, session: Session, proxy: Any, frame: TenantContext | None) -> None:
+    def __init__(
+        self, mode: Mode, session: Session, proxy: Any, frame: TenantContext | None, sealer: Sealer | None
+    ) -> None:
         self.mode = mode
         self._proxy = proxy
         self.session = session
         self.frame = frame
-        self.seal = None
+        self.seal = sealer.seal(self.org_text) if sealer is not None else None
         self.open_transactions = 0
 
     @property
@@ -76,7 +79,8 @@ class Checkout:
 
     async def enter(self) -> None:
         """Set the scope in the session."""
-        await self.mode.enter(self.session, self.org_text)
+        seal = "" if self.seal is None or self.mode.transactional else self.seal.sign(self.session.pid)
+        await self.mode.enter(self.session, self.org_text, seal)
 
     @property
     def org_text(self) -> str:
@@ -85,12 +89,23 @@ class Checkout:
 
     async def renew_seal(self) -> None:
         """Sign the scope again if the signature is about to lapse."""
+        if self.seal is None or (self.mode.transactional and not self.open_transactions):
+            return
+        in_transaction = self.connection.is_in_transaction()
+        if not self.seal.is_old(in_transaction=in_transaction):
+            return
+        try:
+            await self.mode.renew(self.session, self.seal.sign())
+            self.seal.in_transaction = in_transaction
+        except asyncpg.InFailedSQLTransactionError:
+            # The statement behind this can only be the rollback, which needs no scope.
+            self.seal.in_transaction = True
 
     async def entered_transaction(self) -> None:
         """Count a transaction in; with a pooler in between it carries the scope."""
         self.open_transactions += 1
         if self.mode.transactional and self.open_transactions == 1:
-            await self.mode.enter_transaction(self.session, self.org_text)
+            await self.mode.enter_transaction(self.session, self.org_text, self.seal)
 
     def left_transaction(self) -> None:
         """Count a transaction out."""

@@ -22,10 +22,10 @@ logger = logging.getLogger("interlock.tenancy")
 # half: within a second of the release it is clean.
 IDLE_SECONDS = 0.5
 
-# The command tag of the last statement tells without an error whether the session holds a statement prepared in
-# SQL. One of those can stand in for a statement that asyncpg has cached, and no reset removes it.
-_SQL_PREPARED = "SELECT FROM pg_catalog.pg_prepared_statement() WHERE from_sql"
-_NONE_PREPARED = "SELECT 0"
+# The command tag of the last statement tells without an error whether the driver's prepared statements are all there
+# are: one prepared in SQL can stand in for one that asyncpg has cached, and DEALLOCATE ALL removes both.
+_INTACT = "SELECT FROM pg_catalog.pg_prepared_statement() HAVING bool_or(name = {sentinel}) AND NOT bool_or(from_sql)"
+_IS_INTACT = "SELECT 1"
 
 
 class Merged(Mode):
@@ -35,18 +35,27 @@ class Merged(Mode):
 
     def __init__(self, guc: str, counters: Counters) -> None:
         super().__init__(guc, counters)
-        self._resets: dict[Session, str] = {}
         self._idle: set[Session] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def enter(self, session: Session, org: str) -> None:
-        """Reset the session and set the org, in one message: if one part fails, none of it has happened."""
+    async def connected(self, session: Session) -> None:
+        """Prepare a statement whose only use is to be found there later."""
+        statement = await session.connection.prepare("SELECT 'interlock'")
+        session.sentinel = statement.get_name(), statement
+
+    async def enter(self, session: Session, org: str, seal: str) -> None:
+        """Reset the session and set the org, in one message: if one part fails, none of it has happened.
+
+        A signature costs a second message, because it must not show in the text of a statement.
+        """
         self._idle.discard(session)
         if session.cleaning is not None:
             await asyncio.shield(session.cleaning)
         # SET takes no parameter.
         scope = f"SET {self.guc} = {quote_literal(org)}; " if org else ""
         await self._send(session, scope)
+        if seal:
+            await self.renew(session, seal)
 
     async def leave(self, session: Session) -> None:
         """Clean the session later, if nobody takes it within half a second."""
@@ -69,8 +78,9 @@ class Merged(Mode):
             for name, value in session.settings
         )
         reset = "; ".join(reset_statements(session.connection))
-        answer = await session.connection.execute(f"{reset}; {settings}{scope}{_SQL_PREPARED}")
-        if answer != _NONE_PREPARED:
+        intact = _INTACT.format(sentinel=quote_literal(session.sentinel[0]))
+        answer = await session.connection.execute(f"{reset}; {settings}{scope}{intact}")
+        if answer != _IS_INTACT:
             raise SessionRefused
 
     def _schedule(self) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
+from interlock.tenancy.seal import SETTING
+
 if TYPE_CHECKING:
     import asyncpg
 
+    from interlock.tenancy.sealing import Seal
     from interlock.tenancy.session import Session
     from interlock.tenancy.stats import Counters
 
@@ -24,6 +27,7 @@ class Mode:
     Attributes:
         name: as given to ``create_tenant_pools``.
         transactional: the scope lasts one transaction, not one checkout.
+        unreported: sessions that were lost while nobody used them; the next checkout tells.
 
     """
 
@@ -33,25 +37,34 @@ class Mode:
     def __init__(self, guc: str, counters: Counters) -> None:
         self.guc = guc
         self.counters = counters
+        self.unreported = 0
 
     async def connected(self, session: Session) -> None:
         """Prepare a new session."""
 
-    async def enter(self, session: Session, org: str) -> None:
+    async def enter(self, session: Session, org: str, seal: str) -> None:
         """Make ``org`` the session's tenant; the empty text makes it nobody's.
+
+        Args:
+            session: just taken from the pool.
+            org: canonical text of the org id.
+            seal: its signature in this session; empty without ``tamper_evident``.
 
         Raises:
             SessionRefused: the session must be closed.
 
         """
-        raise NotImplementedError
 
-    async def enter_transaction(self, session: Session, org: str) -> None:
+    async def enter_transaction(self, session: Session, org: str, seal: Seal | None) -> None:
         """Make ``org`` the tenant of the transaction that was just begun."""
+
+    async def renew(self, session: Session, seal: str) -> None:
+        """Put a fresh signature in the place of one that is about to lapse."""
+        local = "true" if self.transactional else "false"
+        await session.connection.execute(f"SELECT pg_catalog.set_config('{SETTING}', $1, {local})", seal)
 
     async def leave(self, session: Session) -> None:
         """A checkout has ended: undo, or see to it that it is undone, what it left in the session."""
-        raise NotImplementedError
 
     async def stop(self) -> None:
         """The pool is about to close."""
@@ -61,7 +74,9 @@ def reset_statements(connection: asyncpg.Connection) -> list[str]:
     """What brings a session back, beyond the rollback that asyncpg does itself.
 
     asyncpg's own reset leaves three things to the next checkout: the role (``RESET ALL`` does not touch it),
-    temporary tables, which shadow real ones, and the values of sequences.
+    temporary tables, which shadow real ones, and the values of sequences. ``RESET ALL`` comes early, so that no
+    timeout of the last user bears on the rest.
     """
     own = [statement.strip() for statement in connection.get_reset_query().split(";")]
-    return ["RESET ROLE", *filter(None, own), "DISCARD TEMP", "DISCARD SEQUENCES"]
+    rest = [statement for statement in own if statement not in ("", "RESET ALL")]
+    return ["RESET ROLE", "RESET ALL", *rest, "DISCARD TEMP", "DISCARD SEQUENCES"]

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 
-from interlock.errors import PoolerDetected
+from interlock.errors import ModeUnavailable, PoolerDetected
 from interlock.tenancy.lane import SystemLane
 from interlock.tenancy.merged import Merged
 from interlock.tenancy.modes import Mode, ModeName
+from interlock.tenancy.pipelined import Pipelined
 from interlock.tenancy.role_pool import RolePool
 from interlock.tenancy.roles import Identity, identify, require_admin_role, require_different, require_tenant_role
+from interlock.tenancy.seal import Key
+from interlock.tenancy.sealing import Sealer
+from interlock.tenancy.selftest import why_not_pipelined
 from interlock.tenancy.session import run_unscoped
 from interlock.tenancy.stats import Counters
+from interlock.tenancy.transaction import Transaction
 
 _POOL_OPTIONS = frozenset(
     {
@@ -27,13 +33,14 @@ _POOL_OPTIONS = frozenset(
 
 @dataclass(frozen=True)
 class Plan:
-    """The arguments of ``create_tenant_pools``; the addresses never show in a repr."""
+    """The arguments of ``create_tenant_pools``; addresses and passwords never show in a repr."""
 
     tenant_dsn: str = field(repr=False)
     admin_dsn: str = field(repr=False)
     tenant_column: str
     guc: str
     mode: ModeName
+    key: Key | None = field(repr=False)
     tenant_options: dict[str, Any] = field(repr=False)
     admin_options: dict[str, Any] = field(repr=False)
     doctor: str
@@ -54,66 +61,96 @@ class Opened:
         await asyncio.gather(self.tenant.close(), self.admin.close())
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What one role and the way to it are like."""
+
+    who: Identity
+    unpipelined: str  # why the pipelined mode cannot work here; empty if it can
+
+
 async def open_pools(plan: Plan) -> Opened:
     """Check both roles on connections of their own, then open both pools.
 
     Raises:
         RoleViolation: a role has rights it must not have, or lacks those it needs.
-        PoolerDetected: there is a pooler, and the mode that was asked for cannot work behind one.
+        PoolerDetected, ModeUnavailable: the mode that was asked for cannot work.
 
     """
     tenant = await run_unscoped(_look(plan, plan.tenant_dsn, plan.tenant_options))
     admin = await run_unscoped(_look(plan, plan.admin_dsn, plan.admin_options))
-    require_different(tenant, admin)
-    require_tenant_role(tenant, plan.guc)
-    require_admin_role(admin)
+    require_different(tenant.who, admin.who)
+    require_tenant_role(tenant.who, plan.guc)
+    require_admin_role(admin.who)
+
+    def vet_tenant(who: Identity) -> None:
+        require_tenant_role(who, plan.guc)
+
+    def vet_admin(who: Identity) -> None:
+        require_different(tenant.who, who)
+        require_admin_role(who)
+
     mode, reason = _choose(plan, tenant)
-    tenant_pool, admin_pool = _tenant_pool(plan, mode), _admin_pool(plan, tenant, admin)
+    sealer = Sealer(plan.key) if plan.key is not None else None
+    tenant_pool = _pool(plan, plan.tenant_dsn, plan.tenant_options, mode, vet_tenant, sealer)
+    admin_mode, _ = _choose(plan, admin)
+    admin_pool = _pool(plan, plan.admin_dsn, plan.admin_options, admin_mode, vet_admin, None)
     await run_unscoped(_open_both(tenant_pool, admin_pool))
     return Opened(tenant_pool, admin_pool, SystemLane(admin_pool), reason)
 
 
-async def _look(plan: Plan, dsn: str, options: dict[str, Any]) -> Identity:
+async def _look(plan: Plan, dsn: str, options: dict[str, Any]) -> _Look:
     connect = options.get("connect") or asyncpg.connect
     connecting = {name: value for name, value in options.items() if name not in _POOL_OPTIONS}
     # A pooler may give each statement to another server session: nothing prepared may be relied on.
     connection = await connect(dsn, **{**connecting, "statement_cache_size": 0})
     try:
-        return await identify(connection, plan.tenant_column, plan.guc)
+        who = await identify(connection, plan.tenant_column, plan.guc)
+        unpipelined = "it was not asked for"
+        if plan.mode in ("auto", "pipelined") and not who.pooled:
+            unpipelined = await why_not_pipelined(connection, who, plan.guc)
+        return _Look(who, unpipelined)
     finally:
         await connection.close()
 
 
-def _choose(plan: Plan, who: Identity) -> tuple[type[Mode], str]:
-    if who.pooled and plan.mode in ("merged", "pipelined"):
+def _choose(plan: Plan, look: _Look) -> tuple[type[Mode], str]:
+    """The mode, and why ``auto`` chose it."""
+    if look.who.pooled and plan.mode in ("merged", "pipelined"):
         raise PoolerDetected(
             f"mode={plan.mode!r} needs a session of its own, and there is a pooler between here and the server (the "
             'process that answers is not the one that was announced): use mode="transaction" or "auto"'
         )
-    return Merged, "" if plan.mode != "auto" else "the server keeps a session for each connection"
+    if plan.mode == "pipelined" and look.unpipelined:
+        raise ModeUnavailable(f'mode="pipelined" cannot work here: {look.unpipelined}. Use mode="merged" or "auto"')
+    if plan.mode != "auto":
+        return {"merged": Merged, "pipelined": Pipelined, "transaction": Transaction}[plan.mode], ""
+    if look.who.pooled:
+        return Transaction, "there is a pooler in between"
+    if look.unpipelined:
+        return Merged, f"the pipelined mode cannot work here: {look.unpipelined}"
+    return Pipelined, "the self-test passed"
 
 
-def _tenant_pool(plan: Plan, mode: type[Mode]) -> RolePool:
-    counters = Counters()
-
-    async def vet(connection: asyncpg.Connection) -> Identity:
+def _pool(
+    plan: Plan,
+    dsn: str,
+    options: dict[str, Any],
+    mode: type[Mode],
+    vet: Callable[[Identity], None],
+    sealer: Sealer | None,
+) -> RolePool:
+    async def identify_and_vet(connection: asyncpg.Connection) -> Identity:
         who = await identify(connection, plan.tenant_column, plan.guc)
-        require_tenant_role(who, plan.guc)
+        vet(who)
+        if who.pooled and not mode.transactional:
+            raise PoolerDetected("a pooler has come between here and the server: create the pools again")
         return who
 
-    return RolePool(plan.tenant_dsn, plan.tenant_options, mode(plan.guc, counters), vet, counters)
-
-
-def _admin_pool(plan: Plan, tenant: Identity, admin: Identity) -> RolePool:
-    counters = Counters()
-
-    async def vet(connection: asyncpg.Connection) -> Identity:
-        who = await identify(connection, plan.tenant_column, plan.guc)
-        require_different(tenant, who)
-        require_admin_role(who)
-        return who
-
-    return RolePool(plan.admin_dsn, plan.admin_options, Merged(plan.guc, counters), vet, counters)
+    if mode.transactional:
+        # What was prepared in one transaction is unknown to the session that serves the next.
+        options = {"statement_cache_size": 0, **options}
+    return RolePool(dsn, options, mode(plan.guc, Counters()), identify_and_vet, sealer)
 
 
 async def _open_both(tenant: RolePool, admin: RolePool) -> None:

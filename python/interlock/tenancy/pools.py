@@ -22,6 +22,7 @@ from interlock.tenancy.literals import checked_setting_name
 from interlock.tenancy.modes import MODE_NAMES, ModeName
 from interlock.tenancy.opening import Opened, Plan, open_pools
 from interlock.tenancy.scope import require_frame
+from interlock.tenancy.seal import Key, key_for
 from interlock.tenancy.stats import TenantPoolsStats
 from interlock.tenancy.trace import record_refusal
 
@@ -193,7 +194,7 @@ def create_tenant_pools(
     tenant_column: str = "org_id",
     guc: str = "app.current_org_id",
     mode: ModeName = "auto",
-    tamper_evident: bool = False,
+    tamper_evident: bool | Key = False,
     admin_options: Mapping[str, Any] | None = None,
     default: bool = False,
     doctor: Literal["error", "warn", "off"] = "error",
@@ -225,14 +226,13 @@ def create_tenant_pools(
         raise ValueError(f"mode={mode!r}: give one of {', '.join(MODE_NAMES)}")
     if doctor not in ("error", "warn", "off"):
         raise ValueError(f"doctor={doctor!r}: give error, warn or off")
-    if tamper_evident:
-        raise ValueError("tamper_evident=True needs a scope key: none is stored for these pools")
     plan = Plan(
         tenant_dsn=tenant_dsn,
         admin_dsn=admin_dsn,
         tenant_column=tenant_column,
         guc=checked_setting_name(guc),
         mode=mode,
+        key=key_for(tamper_evident),
         tenant_options=asyncpg_options,
         admin_options={**asyncpg_options, **(admin_options or {})},
         doctor=doctor,

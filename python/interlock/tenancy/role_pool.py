@@ -18,7 +18,7 @@ from interlock.tenancy.stats import PoolStats
 if TYPE_CHECKING:
     from interlock.tenancy.roles import Identity
     from interlock.tenancy.scope import TenantContext
-    from interlock.tenancy.stats import Counters
+    from interlock.tenancy.sealing import Sealer
 
 _SESSION_SETTINGS = (
     "SELECT name, setting FROM pg_settings WHERE source = 'session' AND setting IS DISTINCT FROM reset_val"
@@ -35,13 +35,14 @@ class RolePool:
         options: asyncpg's, of the pool and of the connection.
         mode: how a scope gets into a session.
         vet: looks at each new connection, and raises if its role is not the one the pool is for.
-        counters: what is counted.
+        sealer: signs the scopes of a tamper-evident pool.
 
     """
 
-    def __init__(self, dsn: str, options: dict[str, Any], mode: Mode, vet: Vet, counters: Counters) -> None:
+    def __init__(self, dsn: str, options: dict[str, Any], mode: Mode, vet: Vet, sealer: Sealer | None = None) -> None:
         self.mode = mode
-        self.counters = counters
+        self.counters = mode.counters
+        self._sealer = sealer
         self._vet = vet
         self._role = ""
         options = dict(options)
@@ -72,6 +73,8 @@ class RolePool:
                 it is closed.
 
         """
+        if timeout is None:
+            return await self._checkout(frame)
         try:
             async with asyncio.timeout(timeout) as limit:
                 return await self._checkout(frame)
@@ -84,10 +87,16 @@ class RolePool:
             ) from error
 
     async def _checkout(self, frame: TenantContext | None) -> TenantConnection:
+        if self.mode.unreported:
+            self.mode.unreported -= 1
+            raise asyncpg.ConnectionDoesNotExistError(
+                "a session could not be reset after its last use and was closed, see stats().resets_failed: try again"
+            )
         while True:
             proxy = await self._pool.acquire()
             session: Session = proxy.interlock_session  # type: ignore[attr-defined] # see tracked()
-            checkout = Checkout(self.mode, session, proxy, frame)
+            session.in_use = True
+            checkout = Checkout(self.mode, session, proxy, frame, self._sealer)
             try:
                 await checkout.enter()
                 connection = TenantConnection(checkout)
@@ -141,7 +150,9 @@ class RolePool:
         try:
             if self._user_reset is not None:
                 await run_unscoped(self._user_reset(connection))
-            await self.mode.leave(connection.interlock_session)  # type: ignore[attr-defined]
+            session: Session = connection.interlock_session  # type: ignore[attr-defined]
+            session.in_use = False
+            await self.mode.leave(session)
         except BaseException:
             self.counters.resets_failed += 1
             raise

@@ -27,7 +27,9 @@ SELECT pg_backend_pid() AS pid,
                AND (pg_has_role(current_user, c.relowner, 'MEMBER') OR pg_has_role(session_user, c.relowner, 'MEMBER'))
              ORDER BY 1 LIMIT 5) AS owned,
        coalesce(current_setting($2, true), '') <> '' AS preset,
-       to_regprocedure('interlock.enter(text,text,text)') IS NOT NULL AS pipelines
+       (SELECT count(*) = 2 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE n.nspname = 'interlock' AND p.proname IN ('enter', 'clean')
+          AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS pipelines
 FROM pg_roles r WHERE r.rolname IN (current_user, session_user)
 """
 

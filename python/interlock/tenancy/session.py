@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from interlock.tenancy.pipelined import Channel
+
 T = TypeVar("T")
 
 
@@ -22,16 +24,22 @@ class Session:
 
     Attributes:
         settings: (name, value) of what the user's ``init`` set for the session; every reset applies them again.
+        in_use: it is checked out.
         idle_since: loop time of the end of the latest checkout.
         cleaning: the clean-up that is under way while the session sits in the pool.
+        sentinel: the merged mode's own prepared statement, by name; dropped when the object goes.
+        channel: the pipelined mode's way to write ahead.
 
     """
 
     connection: asyncpg.Connection
     pid: int
     settings: tuple[tuple[str, str], ...] = ()
+    in_use: bool = False
     idle_since: float = 0.0
     cleaning: asyncio.Task[None] | None = field(default=None, repr=False)
+    sentinel: tuple[str, object] = ("", None)
+    channel: Channel | None = field(default=None, repr=False)
 
 
 class Tracked:

@@ -1,0 +1,222 @@
+"""Pipelined mode: the scope is set ahead of the first statement, the reset follows the last, neither is waited for.
+
+The *prelude* of a checkout is written without Sync, so that PostgreSQL discards everything behind it, the user's
+first statement included, if any part of it fails (Extended Query, 55.2.3). It names a random nonce that the session
+knows only if the *reset* after the checkout before has run to its end. So no answer need be waited for to be sure
+that a statement runs in the scope of its own org or not at all.
+
+The answers are taken out of the stream by :class:`interlock._native.ReplyProtocol`. This mode uses two private
+attributes of asyncpg's connection, its transport and its protocol; a self-test at the start says whether they are
+what they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import secrets
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from interlock._native import ReplyProtocol
+from interlock.errors import ModeUnavailable
+from interlock.tenancy.modes import Mode, ModeName, reset_statements
+from interlock.tenancy.wire import EXECUTE, SYNC, bind, parse, text_array
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from interlock.tenancy.session import Session
+    from interlock.tenancy.stats import Counters
+
+logger = logging.getLogger("interlock.tenancy")
+
+# Named statements are planned once. An impostor, prepared in SQL under one of these names, is found by clean(),
+# which is sent unnamed.
+_NAMED = {
+    "interlock_begin": "BEGIN",
+    "interlock_enter": "SELECT interlock.enter($1, $2, $3, $4)",
+    "interlock_commit": "COMMIT",
+    "interlock_role": "RESET ROLE",
+    "interlock_settings": "RESET ALL",
+}
+# BEGIN and COMMIT, because the settings would otherwise belong to the implicit transaction of the user's first
+# statement, and go when that fails.
+_BEGIN = bind("interlock_begin") + EXECUTE
+_COMMIT = EXECUTE + bind("interlock_commit") + EXECUTE
+_PRELUDE_COMMANDS = 3
+# RESET ALL first: no timeout and no search_path of the last user shall bear on what follows.
+_CLEAN = (
+    bind("interlock_role")
+    + EXECUTE
+    + bind("interlock_settings")
+    + EXECUTE
+    + parse("", "SELECT interlock.clean($1, $2)")
+)
+_UNDONE_BY_CLEAN = {
+    "RESET ROLE",
+    "SELECT pg_advisory_unlock_all()",
+    "CLOSE ALL",
+    "UNLISTEN *",
+    "RESET ALL",
+    "DISCARD TEMP",
+    "DISCARD SEQUENCES",
+}
+_SQL_PREPARED = "IL001"
+
+# A reset that takes longer waits for a lock that another session holds.
+RESET_SECONDS = 5.0
+
+
+class Channel:
+    """Writes ahead on one session and hears of failures."""
+
+    __slots__ = ("_mode", "_nonce", "_protocol", "_settings", "_transport", "closed_by", "session", "since")
+
+    def __init__(self, mode: Pipelined, session: Session) -> None:
+        connection: Any = session.connection
+        self._mode = mode
+        self.session = session
+        self._transport = connection._transport
+        self._protocol = ReplyProtocol(connection._protocol, self._failed)
+        self._transport.set_protocol(self._protocol)
+        self._nonce = ""
+        self._settings = text_array([text for setting in session.settings for text in setting])
+        self.closed_by: str | None = None
+        self.since = 0.0
+
+    @property
+    def unanswered(self) -> int:
+        """How many groups the server has not answered."""
+        return int(self._protocol.unanswered)
+
+    async def prepare(self) -> None:
+        """Prepare the named statements and make the session clean."""
+        self._protocol.expect_reset()
+        self._transport.write(b"".join(parse(name, text) for name, text in _NAMED.items()) + SYNC)
+        self.clean()
+        await self.settled()
+
+    def enter(self, org: str, seal: str) -> None:
+        """Set the org ahead of whatever is sent next."""
+        self._protocol.expect_prelude(_PRELUDE_COMMANDS)
+        self._transport.write(_BEGIN + bind("interlock_enter", self._nonce, org, seal, self._mode.guc) + _COMMIT)
+
+    def clean(self) -> None:
+        """Undo what the checkout left, and tell the session the next nonce."""
+        self._nonce = secrets.token_hex(16)
+        self._protocol.expect_reset()
+        self._transport.write(_CLEAN + bind("", self._nonce, self._settings) + EXECUTE + SYNC)
+
+    def forget_nonce(self) -> None:
+        """Make the next prelude fail."""
+        self._nonce = ""
+
+    async def settled(self) -> None:
+        """Wait until the server has answered everything, or the session has ended."""
+        answered = asyncio.Event()
+        self._protocol.when_settled(answered.set)
+        await answered.wait()
+
+    def was_prepared_by_sql(self) -> bool:
+        """Whether the checkout prepared or dropped statements through SQL."""
+        return bool(self._protocol.take_prepared_by_sql())
+
+    def close(self) -> None:
+        """Give the session up as one that could not be reset."""
+        self._failed("reset", None)
+
+    def _failed(self, during: str, sqlstate: str | None) -> None:
+        self.closed_by = during
+        self._transport.abort()
+        self._mode.failed(self, during, sqlstate)
+
+
+class Pipelined(Mode):
+    """No round trip of its own, neither at the acquire nor at the release."""
+
+    name: ClassVar[ModeName] = "pipelined"
+
+    def __init__(self, guc: str, counters: Counters, *, quiet: bool = False) -> None:
+        super().__init__(guc, counters)
+        self._quiet = quiet
+        self._channels: set[Channel] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def connected(self, session: Session) -> None:
+        """Put the scanner into the session's stream."""
+        require_standard_reset(session.connection)
+        channel = Channel(self, session)
+        await channel.prepare()
+        if channel.closed_by is not None:
+            raise ModeUnavailable("the functions of the pipelined mode failed: run interlock.schema.migrate again")
+        session.channel = channel
+        self._channels.add(channel)
+        session.connection.add_termination_listener(lambda _: self._channels.discard(channel))
+
+    async def enter(self, session: Session, org: str, seal: str) -> None:
+        """Write the prelude."""
+        _channel(session).enter(org, seal)
+
+    async def leave(self, session: Session) -> None:
+        """Write the reset; or close the session, if it was seen that the reset will be refused."""
+        channel = _channel(session)
+        if channel.was_prepared_by_sql():
+            self.counters.sessions_refused += 1
+            session.connection.terminate()
+            return
+        channel.since = asyncio.get_running_loop().time()
+        channel.clean()
+        self._watch()
+
+    async def stop(self) -> None:
+        """End the watch."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def failed(self, channel: Channel, during: str, sqlstate: str | None) -> None:
+        """Count a session that had to be closed."""
+        if sqlstate == _SQL_PREPARED:
+            self.counters.sessions_refused += 1
+        elif during == "prelude":
+            self.counters.preludes_failed += 1
+        else:
+            self.counters.resets_failed += 1
+            # Whoever is using the session hears of it at once.
+            self.unreported += not channel.session.in_use
+        if not self._quiet:
+            logger.warning("a session was closed because its %s failed (SQLSTATE %s)", during, sqlstate)
+
+    def _watch(self) -> None:
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(RESET_SECONDS, self._close_stuck, context=contextvars.Context())
+
+    def _close_stuck(self) -> None:
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        waiting = [channel for channel in self._channels if channel.unanswered]
+        for channel in waiting:
+            if now - channel.since >= RESET_SECONDS:
+                channel.close()
+        if waiting:
+            self._watch()
+
+
+def _channel(session: Session) -> Channel:
+    if session.channel is None:
+        raise ModeUnavailable("the session was not prepared for the pipelined mode")
+    return session.channel
+
+
+def require_standard_reset(connection: asyncpg.Connection) -> None:
+    """Raise unless the connection's reset is one that ``interlock.clean()`` stands for.
+
+    Raises:
+        ModeUnavailable: the connection class or the server has another.
+
+    """
+    other = set(reset_statements(connection)) - _UNDONE_BY_CLEAN
+    if other:
+        raise ModeUnavailable(f"the pipelined mode does not do this connection's own reset ({'; '.join(other)})")

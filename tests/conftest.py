@@ -1,0 +1,55 @@
+"""What the tests of several topics share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+
+from interlock.testing import EmbeddedPostgres
+from interlock.testing.roles import Roles
+
+ITEMS = """
+CREATE TABLE items (org_id text NOT NULL, name text NOT NULL);
+INSERT INTO items VALUES ('A', 'a1'), ('A', 'a2'), ('B', 'b1');
+ALTER TABLE items ENABLE ROW LEVEL SECURITY;
+ALTER TABLE items FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_org ON items
+    USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')));
+"""
+
+
+@dataclass(frozen=True)
+class TenantDatabase:
+    """A database with the table ``items`` of the orgs A and B, and its addresses."""
+
+    name: str
+    tenant_dsn: str
+    admin_dsn: str
+    owner_dsn: str
+    superuser_dsn: str
+
+    @property
+    def dsns(self) -> tuple[str, str]:
+        return self.tenant_dsn, self.admin_dsn
+
+
+@pytest.fixture
+async def tenant_database(postgres_cluster: EmbeddedPostgres, database: str, database_roles: Roles) -> TenantDatabase:
+    roles = database_roles
+    postgres_cluster.execute(f'ALTER DATABASE "{database}" OWNER TO "{roles.owner}"')
+    found = TenantDatabase(
+        name=database,
+        tenant_dsn=postgres_cluster.dsn(roles.app, database),
+        admin_dsn=postgres_cluster.dsn(roles.admin, database),
+        owner_dsn=postgres_cluster.dsn(roles.owner, database),
+        superuser_dsn=postgres_cluster.dsn(database=database),
+    )
+    owner = await asyncpg.connect(found.owner_dsn)
+    try:
+        await owner.execute(ITEMS)
+        await owner.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON items TO "{roles.app}", "{roles.admin}"')
+    finally:
+        await owner.close()
+    return found
