@@ -18,7 +18,16 @@ HEADER = "# Generated from the Rust sources by `make stubs`; do not edit.\n"
 def generated() -> str:
     with tempfile.TemporaryDirectory() as folder:
         command = ["-m", "maturin", "generate-stubs", "--quiet", "--profile", "release", "--out", folder]
-        subprocess.run([sys.executable, *command, "--interpreter", sys.executable], cwd=ROOT, check=True)
+        built = subprocess.run(
+            [sys.executable, *command, "--interpreter", sys.executable],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if built.returncode:
+            raise SystemExit(built.stdout)
         stub = next(Path(folder).rglob("*.pyi"))
         subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", "--isolated", str(stub)], check=True)
         return HEADER + stub.read_text(encoding="utf-8")
@@ -32,9 +41,8 @@ def main() -> int:
     if not STUB.exists() or STUB.read_text(encoding="utf-8") != text:
         sys.stderr.write(f"{STUB.relative_to(ROOT)} is not what the sources say: run `make stubs` and commit it\n")
         return 1
-    return subprocess.run(
-        [sys.executable, "-m", "mypy.stubtest", "--ignore-disjoint-bases", "interlock._native"], cwd=ROOT, check=False
-    ).returncode
+    command = ["-m", "mypy.stubtest", "--mypy-config-file", "pyproject.toml", "--ignore-disjoint-bases"]
+    return subprocess.run([sys.executable, *command, "interlock._native"], cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

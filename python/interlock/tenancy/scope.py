@@ -20,7 +20,7 @@ import asyncio
 import contextvars
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from interlock import _native
@@ -153,10 +153,10 @@ def _same_scope() -> Scope:
     if frame is None:
         raise ScopeMissing("spawn_scoped carries the current scope on, and there is none: open tenant_scope(org_id)")
     if not frame.pre_resolution:
-        return tenant_scope(frame.org_id)
+        return tenant_scope(cast("OrgId", frame.org_id))
     if not frame.alive:
         raise ScopeEnded("this pre_org_resolution_scope has ended, and its privilege with it: open a new one")
-    return pre_org_resolution_scope(frame.reason)
+    return pre_org_resolution_scope(cast("str", frame.reason))
 
 
 async def _in_scope(scope: Scope, coroutine: Coroutine[Any, Any, T]) -> T:
