@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from interlock.tenancy.connection import TenantConnection
+    from interlock.tenancy.lane import SystemTransaction
     from interlock.tenancy.pools import TenantPools
 
 _TENANT_ROW = (
@@ -71,6 +72,7 @@ async def write_system_audit(
     actor: str | None = None,
     subject: str | None = None,
     details: Mapping[str, Any] | None = None,
+    transaction: SystemTransaction | None = None,
 ) -> UUID:
     """Write a row that belongs to no tenant, in a transaction of its own; works in any scope and in none.
 
@@ -80,6 +82,7 @@ async def write_system_audit(
         actor: who or what did it.
         subject: what it was done to.
         details: more, as JSON.
+        transaction: one of the lane's, to write the row in that instead.
 
     Returns:
         The id of the row.
@@ -92,7 +95,9 @@ async def write_system_audit(
     from interlock.tenancy.lane import SystemStatement
 
     statement = SystemStatement.WRITE_SYSTEM_AUDIT
-    row_id: UUID = await pools.lane.fetchval(statement, actor, _checked(action), subject, _json(details))
+    row_id: UUID = await (transaction or pools.lane).fetchval(
+        statement, actor, _checked(action), subject, _json(details)
+    )
     return row_id
 
 

@@ -167,14 +167,13 @@ impl Transition {
         exc_value: Option<&Bound<'_, PyAny>>,
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
-        let progress = self.progress.swap(IDLE, Ordering::AcqRel);
-        if progress & u64::from(u32::MAX) == FIRED {
-            #[allow(clippy::cast_possible_truncation)] // the upper half
-            let token = (progress >> 32) as u32;
-            let home = &self.gate.get().home;
-            home.core.settle(self.key, token, exc_type.is_none(), home.clock.now(py, true)?);
-        }
+        self.settle(py, exc_type.is_none())?;
         Ok(false)
+    }
+
+    /// End it as if the body had raised: for a body that could not do its work, and says so otherwise.
+    fn fail(&self, py: Python<'_>) -> PyResult<()> {
+        self.settle(py, false)
     }
 
     fn __aenter__(&self, py: Python<'_>) -> PyResult<Ready> {
@@ -190,6 +189,19 @@ impl Transition {
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Ready> {
         self.__exit__(py, exc_type, exc_value, traceback).map(Ready)
+    }
+}
+
+impl Transition {
+    fn settle(&self, py: Python<'_>, succeeded: bool) -> PyResult<()> {
+        let progress = self.progress.swap(IDLE, Ordering::AcqRel);
+        if progress & u64::from(u32::MAX) == FIRED {
+            #[allow(clippy::cast_possible_truncation)] // the upper half
+            let token = (progress >> 32) as u32;
+            let home = &self.gate.get().home;
+            home.core.settle(self.key, token, succeeded, home.clock.now(py, true)?);
+        }
+        Ok(())
     }
 }
 

@@ -6,9 +6,12 @@ It accepts nothing but the constant statements below, so no caller can turn it i
 from __future__ import annotations
 
 import enum
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from interlock.tenancy.connection import TenantConnection
     from interlock.tenancy.role_pool import RolePool
 
 
@@ -19,6 +22,18 @@ class SystemStatement(enum.Enum):
         "INSERT INTO interlock.audit (org_id, actor, action, subject, details) "
         "VALUES (NULL, $1, $2, $3, $4::text::jsonb) RETURNING id"
     )
+    # A rival that has not committed is waited for: if it rolls back, this one wins.
+    FIRE_ONCE = (
+        "INSERT INTO interlock.fire_once AS f (key, fired, epoch) VALUES ($1, true, 1) "
+        "ON CONFLICT (key) DO UPDATE SET fired = true, epoch = f.epoch + 1, changed_at = clock_timestamp() "
+        "WHERE NOT f.fired RETURNING epoch"
+    )
+    READ_FIRED_EPOCH = "SELECT epoch FROM interlock.fire_once WHERE key = $1 AND fired"
+    RESET_FIRED = (
+        "UPDATE interlock.fire_once SET fired = false, changed_at = clock_timestamp() "
+        "WHERE key = $1 AND fired AND ($2::bigint IS NULL OR epoch = $2) RETURNING epoch"
+    )
+    LIMIT_LOCK_WAIT = "SELECT set_config('lock_timeout', $1, true)"
 
 
 class SystemLane:
@@ -40,8 +55,29 @@ class SystemLane:
         row = await self.fetchrow(statement, *args)
         return None if row is None else row[0]
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SystemTransaction]:
+        """Run several statements in one transaction, which is rolled back if the block raises."""
+        connection = await self._admin.checkout(None)
+        try:
+            async with connection.transaction():
+                yield SystemTransaction(connection)
+        finally:
+            await self._admin.release(connection)
+
     async def close(self) -> None:
         """Give back what the lane holds."""
+
+
+class SystemTransaction:
+    """A transaction on the lane; it takes the same constant statements."""
+
+    def __init__(self, connection: TenantConnection) -> None:
+        self._connection = connection
+
+    async def fetchval(self, statement: SystemStatement, *args: Any) -> Any:
+        """Run a statement and return the first column of its first row, or None."""
+        return await self._connection.fetchval(_text(statement), *args)
 
 
 def _text(statement: SystemStatement) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from interlock.gates import default_gates
 
@@ -57,6 +57,14 @@ class FireOnceLike(Protocol):
         """Arm it again."""
 
 
+@runtime_checkable
+class AuditsInTurn(Protocol):
+    """What ``ClusterFireOnce`` gives the winner: an audit row in the transaction that makes it the winner."""
+
+    def write_audit(self, *, action: str, details: dict[str, Any]) -> Awaitable[object]:
+        """Write the row."""
+
+
 OnTrip: TypeAlias = Callable[..., object]
 
 
@@ -74,7 +82,7 @@ class DeadlineMiddleware:
         on_trip: called with a :class:`Trip` (or nothing, if it takes no argument); may be async.
         event: what the trip is called.
         pools: where to write the audit row; or a callable that returns them for an ASGI scope, since pools are
-            usually made in the lifespan. Without it there is no row.
+            usually made in the lifespan. A ``ClusterFireOnce`` has its own; without either there is no row.
         fire_once: the gate. By default one of this middleware, so one trip per process; give a ``ClusterFireOnce``
             (or a callable that returns it for an ASGI scope) for one per cluster.
         capture: called with the :class:`Trip`; by default Sentry's ``capture_message`` where Sentry is in use.
@@ -134,18 +142,21 @@ class DeadlineMiddleware:
     async def _announce(self, scope: Scope) -> None:
         self._tripped = True
         try:
-            async with self._gate_of(scope).transition(self._key) as fired:
-                if fired:
-                    await self._emit(Trip(self._event, self._deadline, scope.get("path", "")), scope)
+            async with self._gate_of(scope).transition(self._key) as turn:
+                if turn:
+                    await self._emit(Trip(self._event, self._deadline, scope.get("path", "")), scope, turn)
         except Exception:
             # Armed again by the transition: a pause lies between two of these lines.
             logger.exception("%s: not everything about it could be recorded; it will be tried again", self._event)
 
-    async def _emit(self, trip: Trip, scope: Scope) -> None:
+    async def _emit(self, trip: Trip, scope: Scope, turn: object) -> None:
         # The log first: it is the one sink that needs neither a database nor a network.
         await self._once("log", lambda: _log(trip))
         await self._once("capture", lambda: self._capture(trip))
-        if (pools := self._pools) is not None:
+        if isinstance(turn, AuditsInTurn):
+            # Not remembered: the row is rolled back with the turn.
+            await turn.write_audit(action=trip.event, details=trip.details)
+        elif (pools := self._pools) is not None:
             await self._once("audit", lambda: _audit(pools(scope) if callable(pools) else pools, trip))
         if self._on_trip is not None:
             on_trip = self._on_trip
