@@ -88,7 +88,6 @@ Connect = Callable[[str], AsyncIterator[asyncpg.Connection]]
 async def owner(
     postgres_cluster: EmbeddedPostgres, database: str, database_roles: Roles
 ) -> AsyncIterator[asyncpg.Connection]:
-    postgres_cluster.execute(f'ALTER DATABASE "{database}" OWNER TO "{database_roles.owner}"')
     connection = await asyncpg.connect(postgres_cluster.dsn(database_roles.owner, database))
     await migrate(connection, tenant_role=database_roles.app, admin_role=database_roles.admin, scope_key=KEY)
     await connection.execute(

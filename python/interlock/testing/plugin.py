@@ -70,10 +70,12 @@ async def _migrate(dsn: str, roles: Roles) -> None:
 
 
 @pytest.fixture
-def database(postgres_cluster: EmbeddedPostgres, postgres_template: str) -> Iterator[str]:
+def database(postgres_cluster: EmbeddedPostgres, postgres_template: str, database_roles: Roles) -> Iterator[str]:
     """The name of a fresh copy of the template, dropped after the test."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     postgres_cluster.create_database(name, template=postgres_template)
+    # A copy belongs to who made it; the owner of the template must be able to add tables here, too.
+    postgres_cluster.execute(f'ALTER DATABASE {name} OWNER TO "{database_roles.owner}"')
     yield name
     postgres_cluster.drop_database(name)
 
