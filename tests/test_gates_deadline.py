@@ -247,6 +247,6 @@ async def test_the_winners_rollback_hands_the_turn_to_another_process(
 
 def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="aware"):
-        DeadlineMiddleware(APP, deadline=datetime(2020, 1, 1))  # noqa: DTZ001
+        DeadlineMiddleware(APP, deadline=datetime(2020, 1, 1))
     with pytest.raises(ValueError, match="retry_after"):
         DeadlineMiddleware(APP, deadline=PAST, retry_after=-1)
