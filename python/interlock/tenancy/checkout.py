@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -22,11 +23,12 @@ class Checkout:
         mode: how the scope gets into the session.
         frame: the frame; None for Interlock's private lane, which has none.
         seal: the signed scope of a tamper-evident pool, renewed before a statement when it is old.
+        sending: how many of the connection's operations are under way.
         open_transactions: how many of the connection's transactions and savepoints are open.
 
     """
 
-    __slots__ = ("_proxy", "frame", "mode", "open_transactions", "seal", "session")
+    __slots__ = ("_proxy", "frame", "mode", "open_transactions", "seal", "sending", "session")
 
     def __init__(
         self, mode: Mode, session: Session, proxy: Any, frame: TenantContext | None, sealer: Sealer | None
@@ -36,6 +38,7 @@ class Checkout:
         self.session = session
         self.frame = frame
         self.seal = sealer.seal(self.org_text) if sealer is not None else None
+        self.sending = 0
         self.open_transactions = 0
 
     @property
@@ -71,6 +74,24 @@ class Checkout:
                 "behind a pooler a scope lasts one transaction: put the statement in `async with "
                 "pools.transaction() as connection:` or `async with connection.transaction():`"
             )
+
+    async def send(
+        self,
+        operation: Callable[..., Awaitable[Any]],
+        args: tuple[Any, ...],
+        options: dict[str, Any],
+        *,
+        begins: bool = False,
+    ) -> Any:
+        """Run an operation of the connection, if the current scope may; everything that is sent comes through here."""
+        self.permit(begins=begins)
+        if self.seal is not None:
+            await self.renew_seal()
+        self.sending += 1
+        try:
+            return await operation(*args, **options)
+        finally:
+            self.sending -= 1
 
     def surrender(self) -> Any:
         """End the loan and return what the pool takes back; None the second time."""

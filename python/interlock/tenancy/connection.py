@@ -25,12 +25,9 @@ def _statement(name: str) -> Callable[..., Awaitable[Any]]:
     """A method of asyncpg's connection that sends something, behind the check."""
 
     @functools.wraps(getattr(asyncpg.Connection, name))
-    async def guarded(self: TenantConnection, *args: Any, **kwargs: Any) -> Any:
+    def guarded(self: TenantConnection, *args: Any, **kwargs: Any) -> Awaitable[Any]:
         checkout = self._checkout
-        checkout.permit()
-        if checkout.seal is not None:
-            await checkout.renew_seal()
-        return await getattr(checkout.connection, name)(*args, **kwargs)
+        return checkout.send(getattr(checkout.connection, name), args, kwargs)
 
     return guarded
 
@@ -182,16 +179,12 @@ class GuardedTransaction:
 
     async def start(self) -> None:
         """Begin the transaction, or a savepoint inside one."""
-        self._checkout.permit(begins=True)
-        if self._checkout.seal is not None:
-            await self._checkout.renew_seal()
-        await self._transaction.start()
+        await self._checkout.send(self._transaction.start, (), {}, begins=True)
         await self._checkout.entered_transaction()
 
     async def commit(self) -> None:
         """Commit, or release the savepoint."""
-        self._checkout.permit()
-        await self._transaction.commit()
+        await self._checkout.send(self._transaction.commit, (), {})
         self._checkout.left_transaction()
 
     async def rollback(self) -> None:

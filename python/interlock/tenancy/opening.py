@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 
-from interlock.errors import ModeUnavailable, PoolerDetected
+from interlock.errors import ModeUnavailable, PolicyViolation, PoolerDetected
 from interlock.tenancy.lane import SystemLane
 from interlock.tenancy.merged import Merged
 from interlock.tenancy.modes import Mode, ModeName
 from interlock.tenancy.pipelined import Pipelined
+from interlock.tenancy.policies import Finding, open_without_a_tenant
 from interlock.tenancy.role_pool import RolePool
 from interlock.tenancy.roles import Identity, identify, require_admin_role, require_different, require_tenant_role
 from interlock.tenancy.seal import Key
@@ -22,6 +24,8 @@ from interlock.tenancy.selftest import why_not_pipelined
 from interlock.tenancy.session import run_unscoped
 from interlock.tenancy.stats import Counters
 from interlock.tenancy.transaction import Transaction
+
+logger = logging.getLogger("interlock.tenancy")
 
 _POOL_OPTIONS = frozenset(
     {
@@ -66,6 +70,7 @@ class _Look:
     """What one role and the way to it are like."""
 
     who: Identity
+    findings: list[Finding]
     unpipelined: str  # why the pipelined mode cannot work here; empty if it can
 
 
@@ -74,14 +79,17 @@ async def open_pools(plan: Plan) -> Opened:
 
     Raises:
         RoleViolation: a role has rights it must not have, or lacks those it needs.
+        PolicyViolation: a policy admits rows without a tenant, and ``doctor`` is ``"error"``.
         PoolerDetected, ModeUnavailable: the mode that was asked for cannot work.
+        asyncpg.ClientConfigurationError: an address is none.
 
     """
-    tenant = await run_unscoped(_look(plan, plan.tenant_dsn, plan.tenant_options))
-    admin = await run_unscoped(_look(plan, plan.admin_dsn, plan.admin_options))
+    tenant = await run_unscoped(_look(plan, "tenant_dsn", plan.tenant_dsn, plan.tenant_options))
+    admin = await run_unscoped(_look(plan, "admin_dsn", plan.admin_dsn, plan.admin_options))
     require_different(tenant.who, admin.who)
     require_tenant_role(tenant.who, plan.guc)
     require_admin_role(admin.who)
+    _report(plan, tenant.findings)
 
     def vet_tenant(who: Identity) -> None:
         require_tenant_role(who, plan.guc)
@@ -99,19 +107,43 @@ async def open_pools(plan: Plan) -> Opened:
     return Opened(tenant_pool, admin_pool, SystemLane(admin_pool), reason)
 
 
-async def _look(plan: Plan, dsn: str, options: dict[str, Any]) -> _Look:
+async def _look(plan: Plan, name: str, dsn: str, options: dict[str, Any]) -> _Look:
     connect = options.get("connect") or asyncpg.connect
     connecting = {name: value for name, value in options.items() if name not in _POOL_OPTIONS}
     # A pooler may give each statement to another server session: nothing prepared may be relied on.
-    connection = await connect(dsn, **{**connecting, "statement_cache_size": 0})
+    try:
+        connection = await connect(dsn, **{**connecting, "statement_cache_size": 0})
+    except ValueError:
+        # The driver's message may quote a part of the address, which may be of the password.
+        raise asyncpg.ClientConfigurationError(
+            f"{name} or an option beside it is not valid: write postgresql://user:password@host:port/database, with "
+            "every special character of user and password percent-encoded"
+        ) from None
     try:
         who = await identify(connection, plan.tenant_column, plan.guc)
+        findings = []
+        if plan.doctor != "off" and not (who.superuser or who.bypasses):
+            findings = await open_without_a_tenant(connection, plan.tenant_column, plan.guc)
         unpipelined = "it was not asked for"
         if plan.mode in ("auto", "pipelined") and not who.pooled:
             unpipelined = await why_not_pipelined(connection, who, plan.guc)
-        return _Look(who, unpipelined)
+        return _Look(who, findings, unpipelined)
     finally:
         await connection.close()
+
+
+def _report(plan: Plan, findings: list[Finding]) -> None:
+    if not findings:
+        return
+    tables = tuple(sorted({finding.table for finding in findings}))
+    message = (
+        f"row-level security of {', '.join(tables)} lets rows through although {plan.guc} is unset or empty, as it is "
+        "after every reset: compare with nullif(current_setting(…, true), ''). `interlock doctor` says more; "
+        'doctor="warn" lets it pass'
+    )
+    if plan.doctor == "error":
+        raise PolicyViolation(message, tables=tables)
+    logger.warning("%s", message)
 
 
 def _choose(plan: Plan, look: _Look) -> tuple[type[Mode], str]:

@@ -35,11 +35,8 @@ def _step(of: type, name: str) -> Callable[..., Awaitable[Any]]:
     """A method of asyncpg's class ``of`` that sends something, behind the check."""
 
     @functools.wraps(getattr(of, name))
-    async def guarded(self: _Guarded, *args: Any, **kwargs: Any) -> Any:
-        self._checkout.permit()
-        if self._checkout.seal is not None:
-            await self._checkout.renew_seal()
-        return await getattr(self._inner, name)(*args, **kwargs)
+    def guarded(self: _Guarded, *args: Any, **kwargs: Any) -> Awaitable[Any]:
+        return self._checkout.send(getattr(self._inner, name), args, kwargs)
 
     return guarded
 
@@ -74,10 +71,10 @@ class GuardedCursorFactory(_Guarded):
         return self._open().__await__()
 
     async def _open(self) -> GuardedCursor:
-        self._checkout.permit()
-        if self._checkout.seal is not None:
-            await self._checkout.renew_seal()
-        return GuardedCursor(self._checkout, await self._inner)
+        return GuardedCursor(self._checkout, await self._checkout.send(self._opened, (), {}))
+
+    async def _opened(self) -> Any:
+        return await self._inner
 
 
 class GuardedCursorIterator(_Guarded):
