@@ -96,6 +96,8 @@ def _likelihood(leaf: Leaf, endpoint: Endpoint, seen: Observation) -> int:
             score += 12
         elif path.startswith(collection) and (key in _IDENTITY or key == wanted):
             score += 3
+        elif path.startswith(collection) and leaf.schema.get("format") == "uuid":
+            score += 1  # whatever the field is called: a UUID that this collection gave out
     if key == wanted and wanted not in _IDENTITY:
         score += 10
     about = stem(leaf.name)
