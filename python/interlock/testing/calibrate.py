@@ -10,6 +10,7 @@ from itertools import permutations
 from typing import Any
 
 from interlock.testing.exchange import Exchange
+from interlock.testing.knowledge import Observation
 from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder
 from interlock.testing.routes import Endpoint
 from interlock.testing.world import Learned, Org, World
@@ -18,7 +19,7 @@ PASSES = 4
 CANDIDATES = 6
 MAX_ATTEMPTS = 60
 _HOPELESS = frozenset({401, 403, 405, 426, 503})
-_ORDER = {"GET": 0, "POST": 1, "PUT": 2, "PATCH": 3, "DELETE": 9}
+_ORDER = {"GET": 0, "POST": 1, "PUT": 2, "PATCH": 3}
 
 Override = Callable[[Endpoint, Template], Template]
 
@@ -29,23 +30,66 @@ class Calibration:
     def __init__(self, world: World, org: Org, endpoints: Sequence[Endpoint], override: Override) -> None:
         self.world = world
         self.org = org
-        self.endpoints = sorted(endpoints, key=lambda one: (_ORDER.get(one.method, 5), one.path.count("{"), one.index))
+        self.endpoints = sorted(endpoints, key=_turn)
         self.override = override
-        self.learned: dict[str, Learned] = world.learned  # type: ignore[assignment]
+        self.learned = world.learned
         self.seed_order: list[Endpoint] = []
 
     async def run(self) -> None:
         """Fill ``learned`` and ``seed_order``; endpoints that never succeed are learned with ``works=False``."""
+        lasting = [endpoint for endpoint in self.endpoints if endpoint.method != "DELETE"]
         for turn in range(PASSES):
-            before = sum(one.works for one in self.learned.values())
-            for endpoint in self.endpoints:
-                if not (known := self.learned.get(endpoint.name)) or not known.works:
+            before = self._working()
+            for endpoint in lasting:
+                if not self._works(endpoint):
                     await self._try(endpoint, thorough=turn > 0)
-            if turn and sum(one.works for one in self.learned.values()) == before:
+            if turn and self._working() == before:
                 break
-        for endpoint in self.endpoints:
-            if not self.learned[endpoint.name].works:
+        for endpoint in lasting:
+            if not self._works(endpoint):
                 await self._try_after_siblings(endpoint)
+        for endpoint in lasting:
+            await self._refine(endpoint)
+        for endpoint in self.endpoints:
+            if endpoint.method == "DELETE":
+                await self._renew()
+                await self._try(endpoint, thorough=True)
+
+    def _works(self, endpoint: Endpoint) -> bool:
+        return endpoint.name in self.learned and self.learned[endpoint.name].works
+
+    def _working(self) -> int:
+        return sum(one.works for one in self.learned.values())
+
+    async def _renew(self) -> None:
+        """New rows for what consumes them."""
+        for maker in self.seed_order:
+            if not maker.path_parameters:
+                await self.world.call(self.org, maker, purpose="calibration")
+
+    async def _refine(self, endpoint: Endpoint) -> None:
+        """Prefer the likeliest source of each reference: it may have succeeded with an id of something else."""
+        learned = self.learned[endpoint.name]
+        if not learned.works:
+            return
+        for leaf in learned.template.leaves():
+            likeliest = next(iter(self._sources(leaf, endpoint)), None)
+            best = None if likeliest is None else self._origin(leaf, endpoint, likeliest.value)
+            if not leaf.reference or best is None or learned.sources.get(leaf.key) == (best.endpoint, best.path):
+                continue
+            exchange = await self.world.call(
+                self.org, endpoint, template=learned.template, given={leaf: best.value}, purpose="calibration"
+            )
+            if exchange.response.ok:
+                learned.sources[leaf.key] = (best.endpoint, best.path)
+
+    def _sources(self, leaf: Leaf, endpoint: Endpoint) -> list[Observation]:
+        return [seen for seen in self.org.knowledge.ranked(leaf, endpoint) if seen.endpoint != endpoint.name]
+
+    def _origin(self, leaf: Leaf, endpoint: Endpoint, value: Any) -> Observation | None:
+        """Where the value was first seen: later sightings depend on what was made with it."""
+        seen = [one for one in self._sources(leaf, endpoint) if str(one.value) == str(value)]
+        return min(seen, key=lambda one: one.exchange, default=None)
 
     async def _try(self, endpoint: Endpoint, *, thorough: bool) -> bool:
         first = True
@@ -83,19 +127,13 @@ class Calibration:
         public: bool = False,
     ) -> None:
         sources = {}
-        observed = {
-            str(seen.value): seen
-            for seen in reversed(list(self.org.knowledge.values()))
-            if seen.exchange < exchange.index
-        }
         for leaf, value in exchange.values.items():
-            if leaf.reference and str(value) in observed:
-                best = next(
-                    (s for s in self.org.knowledge.ranked(leaf, endpoint) if str(s.value) == str(value)),
-                    observed[str(value)],
-                )
+            best = self._origin(leaf, endpoint, value) if leaf.reference else None
+            if best is not None:
                 sources[leaf.key] = (best.endpoint, best.path)
-        self.learned[endpoint.name] = Learned(template, sources, prelude, works=True, public=public)
+        self.learned[endpoint.name] = Learned(
+            template, sources, prelude, works=True, public=public, streams=not exchange.response.complete
+        )
         if (
             not public
             and not endpoint.is_read
@@ -161,3 +199,8 @@ class Calibration:
                 if exchange.response.ok:
                     self._keep(endpoint, template, exchange, tuple(step.name for step in steps))
                     return
+
+
+def _turn(endpoint: Endpoint) -> tuple[int, int, int]:
+    """Collections before their items, reads before writes: what comes later uses the ids that came before."""
+    return (len(endpoint.path_parameters), _ORDER.get(endpoint.method, 9), endpoint.index)

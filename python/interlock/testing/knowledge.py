@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from interlock.testing.exchange import Exchange
 from interlock.testing.payloads import Leaf
@@ -33,8 +34,9 @@ class Observation:
 class Knowledge:
     """The observations of one org, newest last."""
 
-    def __init__(self) -> None:
+    def __init__(self, paths: Sequence[re.Pattern[str]] = ()) -> None:
         self._seen: list[Observation] = []
+        self._paths = paths
 
     def learn(self, exchange: Exchange, sent: dict[Leaf, Any]) -> None:
         """Take in a successful exchange: scalars of the response, and natural keys that were sent."""
@@ -42,12 +44,27 @@ class Knowledge:
             return
         for path, key, value in _scalars(exchange.response):
             self._seen.append(Observation(value, key, path, exchange.endpoint, exchange.index))
+            for name, part in self._linked(value):
+                self._seen.append(Observation(part, name, f"{path}#{name}", exchange.endpoint, exchange.index))
         for leaf, value in sent.items():
             if not leaf.reference and isinstance(value, str):
                 self._seen.append(
                     Observation(value, leaf.name, f"sent {leaf.path}", exchange.endpoint, exchange.index)
                 )
         del self._seen[:-MAX_REMEMBERED]
+
+    def _linked(self, value: Any) -> Iterator[tuple[str, str]]:
+        """The path parameters in a link to one of the application's own endpoints."""
+        if isinstance(value, str) and value.startswith(("/", "http://", "https://")):
+            path = unquote(urlsplit(value).path)
+            for pattern in self._paths:
+                match = pattern.fullmatch(path)
+                if match is not None:
+                    yield from match.groupdict().items()
+
+    def knows(self, source: tuple[str, str]) -> bool:
+        """Whether there is a value from that endpoint and path."""
+        return any((seen.endpoint, seen.path) == source for seen in self._seen)
 
     def ranked(self, leaf: Leaf, endpoint: Endpoint) -> list[Observation]:
         """Observations that could fill the leaf, the likeliest first, the newest first among equals."""

@@ -44,6 +44,16 @@ class Endpoint:
         return self.method in READ_METHODS or self.websocket
 
     @property
+    def pattern(self) -> re.Pattern[str]:
+        """Matches a path of this endpoint; its groups are the path parameters."""
+        parts = _PLACEHOLDER.split(self.path)
+        literal, names = parts[::2], parts[1::2]
+        text = re.escape(literal[0])
+        for name, rest in zip(names, literal[1:], strict=True):
+            text += f"(?P<{name}>[^/]+)" + re.escape(rest)
+        return re.compile(text)
+
+    @property
     def path_parameters(self) -> list[str]:
         """The names in the path, in order."""
         return _PLACEHOLDER.findall(self.path)

@@ -16,6 +16,7 @@ from interlock.testing.calibrate import Calibration
 from interlock.testing.client import AsgiClient
 from interlock.testing.conclusion import conclude
 from interlock.testing.exchange import Exchange
+from interlock.testing.knowledge import Knowledge
 from interlock.testing.oracles import ORACLES, Oracle
 from interlock.testing.payloads import Template, TemplateBuilder
 from interlock.testing.report import Report
@@ -79,6 +80,8 @@ class Session:
             Truth(options.admin, options.tenant_columns or TENANT_COLUMNS) if options.admin else None
         )
         self.discovery: Discovery = protocol_discovery(options.protocol) if options.protocol else discover(options.app)
+        self._paths = [one.pattern for one in self.discovery.endpoints if one.path_parameters]
+        self._public: set[bytes] = set()
         self._run_seed = 0
         self._loop = SessionLoop()
         self._transport: Any = None
@@ -192,12 +195,17 @@ class Session:
         endpoint = next((one for one in self.endpoints if one.name == plan.target), None)
         template = await self._accepted(world, endpoint, plan.template)
         story = Story(world, self.endpoints, self.seed_order, self._oracles(), self.truth, self.create_org, template)
+        world.public |= self._public
         try:
-            await (story.matrix() if endpoint is None else story.focus(endpoint))
+            if endpoint is None:
+                await story.matrix()
+            else:
+                await story.focus(endpoint, settle=not self._public)
         except IsolationLeak as error:
             declared = self._declaration(getattr(error.leak, "endpoint", ""))
             if declared is None:
                 raise
+        self._public |= world.public
 
     async def _accepted(self, world: World, endpoint: Endpoint | None, template: Template | None) -> Template | None:
         """The drawn template if it is accepted, else the calibrated one: a refused write proves nothing."""
@@ -205,10 +213,7 @@ class Session:
             return None
         trial = self._world(observed=False)
         org = await self.create_org(trial, "a trying org")
-        for maker in self.seed_order:
-            await trial.call(org, maker, purpose="trial")
-        story = Story(trial, self.endpoints, self.seed_order, (), None, self.create_org)
-        await story.fresh(org, endpoint)
+        await Story(trial, self.endpoints, self.seed_order, (), None, self.create_org).fresh(org, endpoint)
         answer = await trial.call(org, endpoint, template=template, purpose="trial")
         return template if answer.response.ok else None
 
@@ -232,7 +237,9 @@ class Session:
                     if self._declaration(exchange.endpoint) is None:
                         raise
 
-        return World(self._transport, self.mint, self.coverage, self.learned, inspect_all, self._run_seed)
+        return World(
+            self._transport, self.mint, self.coverage, self.endpoints, self.learned, inspect_all, self._run_seed
+        )
 
     def _declaration(self, endpoint: str) -> Shared | None:
         declared = self.options.shared.get(endpoint)
@@ -259,7 +266,14 @@ class Session:
                 f"create_org or headers_for failed with {type(error).__name__}: {error}: "
                 "call them by hand against the application first"
             ) from error
-        org = Org(index, name, raw, org_id(raw), tuple((key.lower(), value) for key, value in headers.items()))
+        org = Org(
+            index=index,
+            name=name,
+            raw=raw,
+            id=org_id(raw),
+            headers=tuple((key.lower(), value) for key, value in headers.items()),
+            knowledge=Knowledge(self._paths),
+        )
         if any(org.headers == other.headers and org.raw == other.raw for other in world.orgs):
             raise HarnessError("create_org returned the same org twice: it must make a new one at each call")
         if self.options.protocol is not None:

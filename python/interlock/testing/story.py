@@ -66,12 +66,12 @@ class Story:
         self.b = await self._create_org(self.world, "B")
 
     async def matrix(self) -> None:
-        """B settles; A writes everything; B looks again."""
+        """B settles; A writes everything; B looks again, with its own ids and with A's."""
         await self.begin()
+        await self.settle()
         await self.seed(self.b)
         for oracle in self.oracles:
             await oracle.before_writes(self)
-        self._note_public()
         await self.seed(self.a)
         await self.learn_identifiers()
         for oracle in self.oracles:
@@ -79,27 +79,31 @@ class Story:
         await self.sweep(self.a, "A reads, so that caches hold A's data")
         await self.sweep(self.b, "B reads its own")
         await self.sweep(None, "nobody reads")
+        await self.crawl()
 
-    async def focus(self, endpoint: Endpoint) -> None:
-        """Both orgs have data; every oracle probes one endpoint; then both look around."""
+    async def focus(self, endpoint: Endpoint, *, settle: bool = False) -> None:
+        """Every oracle probes one endpoint; then both orgs look around. ``settle`` notes first what is public."""
         await self.begin()
-        await self.seed(self.b)
-        await self.sweep(self.b, "B reads before A has written", only_public=True)
-        self._note_public()
-        await self.seed(self.a)
+        if settle:
+            await self.settle()
+        for org in (self.b, self.a):
+            await self.world.supply(org, endpoint)
+            await self.sweep(org, f"{org.name} reads", bare=True)
         await self.learn_identifiers()
         for oracle in self.oracles:
             await oracle.probe(self, endpoint)
-        await self.sweep(self.a, "A reads afterwards")
-        await self.sweep(self.b, "B reads afterwards")
+        if not endpoint.is_read:
+            await self.sweep(self.a, "A reads afterwards", bare=True)
+            await self.sweep(self.b, "B reads afterwards", bare=True)
 
-    def _note_public(self) -> None:
-        # What B was shown before A wrote anything cannot be A's, but for A's own name.
-        a_names = self.world.literals[self.a.index].copy()
+    async def settle(self) -> None:
+        """Note what is public: what B is shown before anybody has written anything, but for the orgs' own ids."""
+        await self.sweep(self.b, "B reads before there is anything", bare=True)
+        shown: set[bytes] = set()
         for exchange in self.world.exchanges:
             for _, text in exchange.response.surfaces():
-                self.world.public.update(identifiers(text))
-        self.world.public -= a_names
+                shown |= identifiers(text)
+        self.world.public |= shown - self.world.literals[self.a.index] - self.world.literals[self.b.index]
 
     # --- steps
 
@@ -108,18 +112,33 @@ class Story:
         for endpoint in self.seed_order:
             await self.world.call(org, endpoint, purpose=f"{org.name} has data")
 
-    async def sweep(self, org: Org | None, purpose: str, *, only_public: bool = False) -> dict[str, Exchange]:
-        """Read every endpoint with the org's own ids."""
+    async def sweep(self, org: Org | None, purpose: str, *, bare: bool = False) -> dict[str, Exchange]:
+        """Read every endpoint with the org's own ids; with ``bare`` only those that need none."""
         seen = {}
         for endpoint in self.readable():
-            if only_public and endpoint.path_parameters:
+            if bare and (endpoint.path_parameters or not endpoint.in_schema):
                 continue
             seen[endpoint.name] = await self.world.call(org, endpoint, purpose=purpose, own=org is not None)
         return seen
 
+    async def crawl(self) -> None:
+        """B reads every endpoint with A's references; the passive oracles look at the answers."""
+        for endpoint in self.readable():
+            template = self.world.learned[endpoint.name].template
+            references = [leaf for leaf in template.leaves() if leaf.reference]
+            given = {leaf: self.foreign_value(endpoint, leaf) for leaf in references}
+            if given and all(value is not None for value in given.values()):
+                await self.world.call(
+                    self.b, endpoint, template=template, given=given, purpose="B reads with A's ids", own=False
+                )
+
     def readable(self) -> list[Endpoint]:
-        """The endpoints that are read in sweeps; sockets are probed on their own."""
-        return [endpoint for endpoint in self.endpoints if endpoint.is_read and not endpoint.websocket]
+        """The endpoints that are read in sweeps; sockets and streams are probed on their own."""
+        return [
+            endpoint
+            for endpoint in self.endpoints
+            if endpoint.is_read and not endpoint.websocket and not self.world.learned[endpoint.name].streams
+        ]
 
     async def fresh(self, org: Org, endpoint: Endpoint) -> None:
         """Make new rows for the path of an endpoint that may consume them."""
@@ -140,12 +159,13 @@ class Story:
         ids = [org.id for org in (self.a, self.b) if org.id]
         return await self.truth.snapshot(ids) if self.truth is not None else Snapshot()
 
-    async def learn_identifiers(self) -> None:
-        """Take the identifiers of A's rows from the database: exact, where responses show only some."""
+    async def learn_identifiers(self) -> Snapshot:
+        """Take the identifiers of both orgs' rows from the database: exact, where responses show only some."""
         found = await self.snapshot()
         for org, other in ((self.a, self.b), (self.b, self.a)):
             own = found.identifiers.get(org.id or "", set()) - found.identifiers.get(other.id or "", set())
             self.world.literals[org.index] |= {one for one in own if one != (other.id or "").lower().encode()}
+        return found
 
     # --- attacks
 
@@ -195,8 +215,7 @@ class Story:
             return {leaf: random_reference(leaf, self.world.random, like[leaf]) for leaf in leaves}
 
         first, last = nothing(), nothing()
-        await self.learn_identifiers()
-        resting = await self.snapshot()
+        resting = await self.learn_identifiers()
         before = await ask(first, "B refers to nothing")
         settled = await self.snapshot()
         foreign = await ask(given, "B refers to A's row")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from interlock.testing.routes import Endpoint
 from interlock.testing.values import FileText, Mint, carry, is_file, random_reference, render
 from interlock.testing.verdicts import Coverage
 
+MAX_SUPPLY = 4
 UUID_TEXT = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -51,7 +52,7 @@ class Learned:
     """What calibration found out about one endpoint: which template it accepts and where its references come from.
 
     ``prelude`` are the endpoints to call first with a new row; a ``public`` endpoint refuses whoever has credentials
-    (a sign-up, a log-in).
+    (a sign-up, a log-in); one that ``streams`` does not end by itself.
     """
 
     template: Template
@@ -59,6 +60,7 @@ class Learned:
     prelude: tuple[str, ...] = ()
     works: bool = False
     public: bool = False
+    streams: bool = False
 
 
 class World:
@@ -69,13 +71,15 @@ class World:
         transport: Transport,
         mint: Mint,
         coverage: Coverage,
-        learned: Mapping[str, Learned],
+        endpoints: Sequence[Endpoint],
+        learned: dict[str, Learned],
         inspect: Callable[[World, Exchange], None],
         seed: int,
     ) -> None:
         self.transport = transport
         self.mint = mint
         self.coverage = coverage
+        self.endpoints = {endpoint.name: endpoint for endpoint in endpoints}
         self.learned = learned
         self.random = random.Random(seed)
         self.orgs: list[Org] = []
@@ -162,9 +166,24 @@ class World:
     ) -> Exchange:
         """Fill, send, record and inspect. ``own`` is false where the org has no right to what it asks for."""
         sender = org or self.orgs[0]
+        if org is not None:
+            await self.supply(org, endpoint)
         request, values, origins = self.prepare(sender, endpoint, template, given)
         request = replace(request, query=(*request.query, *query), headers=(*request.headers, *headers))
         return await self.send(org, endpoint, request, values, origins, purpose=purpose, own=own)
+
+    async def supply(self, org: Org, endpoint: Endpoint, depth: int = 0) -> None:
+        """Make the org see what the endpoint's references are taken from, where it has not yet."""
+        learned = self.learned.get(endpoint.name)
+        if learned is None or depth > MAX_SUPPLY:
+            return
+        for source in learned.sources.values():
+            maker = self.endpoints.get(source[0])
+            if maker is None or maker is endpoint or org.knowledge.knows(source):
+                continue
+            await self.supply(org, maker, depth + 1)
+            request, values, origins = self.prepare(org, maker)
+            await self.send(org, maker, request, values, origins, purpose=f"{org.name} prepares")
 
     async def send(
         self,

@@ -67,17 +67,17 @@ class HintOracle(Oracle):
             )
 
         nobody, nobody_else = self._nobody(story), self._nobody(story)
-        if await ask(nobody, "B names an org that does not exist") is None:
-            return
-        story.world.coverage.count(self.code, endpoint.name)
         resting = await story.snapshot()
         before = await ask(nobody, "B names an org that does not exist")
+        if before is None:
+            return  # nothing to put a hint into
         settled = await story.snapshot()
         hinted = await ask(story.a.id or "", "B names A")
         touched = await story.snapshot()
         after = await ask(nobody_else, "B names an org that does not exist")
-        if before is None or hinted is None or after is None:
+        if hinted is None or after is None:
             return
+        story.world.coverage.count(self.code, endpoint.name)
         await self._judge_rows(
             story, resting.changed(settled, story.a.id or ""), settled.changed(touched, story.a.id or ""), hinted
         )

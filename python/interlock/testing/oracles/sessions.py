@@ -160,8 +160,7 @@ class SessionOracle(Oracle):
 
     @staticmethod
     def _streams(story: Story, endpoint: Endpoint) -> bool:
-        seen = [one.response for one in story.world.exchanges if one.endpoint == endpoint.name]
-        return any(not one.complete or "event-stream" in (one.header("content-type") or "") for one in seen)
+        return story.world.learned[endpoint.name].streams
 
 
 def _with_parameter(template: Template, slot: tuple[str, str], value: Any) -> Template:
