@@ -11,6 +11,7 @@ _HOME = {
     "Leak": "interlock.testing.verdicts",
     "Report": "interlock.testing.report",
     "Shared": "interlock.testing.verdicts",
+    "TenantStateMachine": "interlock.testing.stateful",
     "Vacuous": "interlock.testing.verdicts",
     "Verdict": "interlock.testing.verdicts",
     "isolation_property": "interlock.testing.harness",

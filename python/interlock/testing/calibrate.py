@@ -134,13 +134,8 @@ class Calibration:
         self.learned[endpoint.name] = Learned(
             template, sources, prelude, works=True, public=public, streams=not exchange.response.complete
         )
-        if (
-            not public
-            and not endpoint.is_read
-            and endpoint.method == "POST"
-            and not prelude
-            and endpoint not in self.seed_order
-        ):
+        makes = endpoint.method == "POST" or (endpoint.method == "PUT" and not endpoint.path_parameters)
+        if makes and not public and not prelude and endpoint not in self.seed_order:
             self.seed_order.append(endpoint)
 
     def _attempts(self, endpoint: Endpoint, *, thorough: bool) -> Iterator[tuple[Template, dict[Leaf, Any]]]:

@@ -22,39 +22,40 @@ def leak(
     surface: str,
     message: str,
     planted: str = "",
-    planting: int | None = None,
     evidence: str = "",
     literal: bytes | None = None,
     also: Iterable[Exchange] = (),
 ) -> NoReturn:
-    """Raise the finding. ``planting`` is the exchange that planted it, ``also`` what it was compared with."""
-    relevant = {exchange.index: exchange} | {one.index: one for one in also}
-    if planting is not None and planting < len(world.exchanges):
-        relevant[planting] = world.exchanges[planting]
+    """Raise the finding. ``also`` are the exchanges that planted it or that it was compared with."""
+    relevant = [exchange, *also]
     if literal is not None:
         source = next((one for one in world.exchanges if literal in one.response.content.lower()), None)
         if source is not None:
-            relevant[source.index] = source
-    _add_origins(world, relevant)
-    origin = f"{planted} of {world.exchanges[planting].endpoint}" if planting is not None and planted else planted
+            relevant.append(source)
     found = Leak(
         oracle=oracle.code,
         title=oracle.title,
         endpoint=exchange.endpoint,
         surface=surface,
         message=message,
-        planted=origin,
+        planted=planted,
         evidence=evidence,
-        transcript=transcript(list(relevant.values()), world.names()),
+        transcript=transcript(_with_origins(world, relevant), world.names()),
     )
     raise IsolationLeak(str(found), leak=found)
 
 
-def _add_origins(world: World, relevant: dict[int, Exchange]) -> None:
-    """Add the exchanges that the ids in the relevant requests were taken from, and those behind them."""
-    waiting = list(relevant.values())
+def _with_origins(world: World, relevant: Iterable[Exchange]) -> list[Exchange]:
+    """The exchanges, those that the ids in their requests were taken from, and those behind them; oldest first."""
+    found: dict[int, Exchange] = {}
+    waiting = list(relevant)
     while waiting:
-        for origin in waiting.pop().uses:
-            if origin not in relevant:
-                relevant[origin] = world.exchanges[origin]
-                waiting.append(world.exchanges[origin])
+        exchange = waiting.pop()
+        if id(exchange) in found:
+            continue
+        found[id(exchange)] = exchange
+        record = world if exchange in world.exchanges[exchange.index : exchange.index + 1] else world.earlier
+        if record is not None:
+            waiting += [record.exchanges[origin] for origin in exchange.uses]
+    here = {id(one) for one in world.exchanges}
+    return sorted(found.values(), key=lambda one: (id(one) in here, one.index))

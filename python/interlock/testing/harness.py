@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,11 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
 from interlock.errors import HarnessError, IsolationLeak
+from interlock.testing.play import Play
 from interlock.testing.report import Report
-from interlock.testing.session import Session, SessionOptions
+from interlock.testing.session import MATRIX, Plan, Session, SessionOptions
 from interlock.testing.verdicts import Leak, Shared
-
-MATRIX = "every endpoint"
 
 CreateOrg = Callable[..., Any]
 HeadersFor = Callable[[Any], Mapping[str, str] | Awaitable[Mapping[str, str]]]
@@ -153,6 +153,10 @@ class IsolationHarness:
             if not self._entered:
                 self.close()
 
+    def play(self) -> Play:
+        """Two new orgs to drive step by step, as :class:`~interlock.testing.TenantStateMachine` does."""
+        return Play(self._open())
+
     def check(self, data: st.DataObject, *, target: str | None = None) -> None:
         """Run one example drawn from ``data`` (``st.data()``) inside a user's own Hypothesis test.
 
@@ -199,13 +203,19 @@ def _settings(max_examples: int) -> settings:
 
 
 def _shares(targets: list[str], examples: int) -> list[tuple[str, int]]:
-    """Every target once before any twice: coverage first, randomness second."""
-    each, more = divmod(examples, len(targets))
-    return [(target, each + (position < more)) for position, target in enumerate(targets) if each or position < more]
+    """One example over everything, then every endpoint once before any twice: coverage first, randomness second."""
+    single = targets[1:]
+    if not single or examples == 1:
+        return [(targets[0], 1)]
+    each, more = divmod(examples - 1, len(single))
+    shares = [(target, each + (position < more)) for position, target in enumerate(single)]
+    return [(targets[0], 1), *((target, share) for target, share in shares if share)]
 
 
 def _search(session: Session, target: str, examples: int, run_seed: int, deadline: float) -> Leak | None:
     """Generate examples for one target; the shrunk finding, or None."""
+    if target == MATRIX:
+        return _once(session, run_seed)
     first: list[Leak] = []
     failing: set[str] = set()
     shrinking_until: list[float] = []
@@ -243,9 +253,18 @@ def _search(session: Session, target: str, examples: int, run_seed: int, deadlin
     return None
 
 
-def _replayable(found: Leak, target: str, run_seed: int, notes: Iterable[str]) -> Leak:
-    from dataclasses import replace
+def _once(session: Session, run_seed: int) -> Leak | None:
+    """The example over every endpoint draws nothing, so there is nothing to shrink or to generate again."""
+    try:
+        session.play(Plan(MATRIX, None))
+    except IsolationLeak as error:
+        if isinstance(error.leak, Leak):
+            return replace(error.leak, reproduce=f"run(max_examples=1, seed={run_seed})")
+        raise
+    return None
 
+
+def _replayable(found: Leak, target: str, run_seed: int, notes: Iterable[str]) -> Leak:
     blob = next(
         (note[note.index("@reproduce_failure") :].strip() for note in notes if "@reproduce_failure" in note), ""
     )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from interlock.testing.exchange import Exchange
 from interlock.testing.payloads import Leaf
@@ -61,6 +61,15 @@ class Knowledge:
                 match = pattern.fullmatch(path)
                 if match is not None:
                     yield from match.groupdict().items()
+
+    def links(self) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+        """Path and query of every link seen, newest first."""
+        found: dict[tuple[str, tuple[tuple[str, str], ...]], None] = {}
+        for seen in reversed(self._seen):
+            if isinstance(seen.value, str) and seen.value.startswith(("/", "http://", "https://")):
+                parts = urlsplit(seen.value)
+                found[unquote(parts.path), tuple(parse_qsl(parts.query))] = None
+        return list(found)
 
     def knows(self, source: tuple[str, str]) -> bool:
         """Whether there is a value from that endpoint and path."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import zip_longest
+from typing import Any, TypeVar
 
 from hypothesis import find
 from hypothesis import strategies as st
@@ -29,6 +30,8 @@ from interlock.testing.truth import TENANT_COLUMNS, Truth
 from interlock.testing.values import Mint
 from interlock.testing.verdicts import Coverage, Shared
 from interlock.testing.world import Learned, Org, World
+
+T = TypeVar("T")
 
 MATRIX = "every endpoint"
 ORG_ENDPOINT = 1023
@@ -86,6 +89,8 @@ class Session:
         self._loop = SessionLoop()
         self._transport: Any = None
         self._org_ids: list[str] = []
+        self._lasting_ids: list[str] = []  # C's rows stay: whoever serves the first org to everybody shows them
+        self._calibrated: World | None = None
         try:
             self._loop.run(self._open())
         except BaseException:
@@ -103,10 +108,12 @@ class Session:
         if self.truth is not None:
             await self.truth.open()
         world = self._world(observed=False)
-        org = await self.create_org(world, "the calibrating org")
+        org = await self.create_org(world, "C")
+        self._lasting_ids, self._org_ids = self._org_ids, []
         calibration = Calibration(world, org, self.endpoints, self._override)
         await calibration.run()
         self.seed_order = calibration.seed_order
+        self._calibrated = world
         if self.truth is not None:
             self.roles = await self.truth.bypassing_roles()
 
@@ -120,7 +127,9 @@ class Session:
             await self._transport.__aexit__(None, None, None)
         if self.truth is not None:
             if self.truth.is_open:
-                await self.truth.forget(self._org_ids)  # so that nothing here looks like a leak to a later session
+                await self.truth.forget(
+                    [*self._org_ids, *self._lasting_ids]
+                )  # so that nothing here looks like a leak to a later session
             await self.truth.close()
 
     # --- what there is
@@ -131,14 +140,15 @@ class Session:
         return self.discovery.endpoints
 
     def targets(self, seed: int) -> list[str]:
-        """Everything at once, then each endpoint that works, writes first, rotated by the seed."""
+        """Everything at once, then each endpoint that works, writes and reads by turns, in an order of the seed's."""
         working = [one for one in self.endpoints if self.learned[one.name].works]
         order = random.Random(seed)
         writes = [one.name for one in working if not one.is_read]
         reads = [one.name for one in working if one.is_read]
         order.shuffle(writes)
         order.shuffle(reads)
-        return [MATRIX, *writes, *reads]
+        turns = [name for pair in zip_longest(writes, reads) for name in pair if name is not None]
+        return [MATRIX, *turns]
 
     def oracle_titles(self) -> dict[str, str]:
         """Code → title of the oracles that are asked."""
@@ -176,6 +186,10 @@ class Session:
             template = self._override(endpoint, template)
         return Plan(target, template)
 
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the session's loop and wait for it."""
+        return self._loop.run(coroutine)
+
     def play(self, plan: Plan) -> None:
         """Run one example; raises :class:`~interlock.errors.IsolationLeak` if it leaked."""
         self._loop.run(self._play(plan))
@@ -207,6 +221,16 @@ class Session:
                 raise
         self._public |= world.public
 
+    async def new_story(self) -> Story:
+        """Two new orgs, watched, without a plot."""
+        await self._reset()
+        self.coverage.examples += 1
+        world = self._world(observed=True)
+        story = Story(world, self.endpoints, self.seed_order, self._oracles(), self.truth, self.create_org)
+        await story.begin()
+        await story.settle()
+        return story
+
     async def _accepted(self, world: World, endpoint: Endpoint | None, template: Template | None) -> Template | None:
         """The drawn template if it is accepted, else the calibrated one: a refused write proves nothing."""
         if endpoint is None or template is None or template == self.learned[endpoint.name].template:
@@ -237,9 +261,11 @@ class Session:
                     if self._declaration(exchange.endpoint) is None:
                         raise
 
-        return World(
+        world = World(
             self._transport, self.mint, self.coverage, self.endpoints, self.learned, inspect_all, self._run_seed
         )
+        world.earlier = self._calibrated
+        return world
 
     def _declaration(self, endpoint: str) -> Shared | None:
         declared = self.options.shared.get(endpoint)

@@ -6,7 +6,7 @@ attacks one endpoint. Both are deterministic but for what the application itself
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,14 @@ class Story:
         self.a: Org
         self.b: Org
 
+    def seen_by(self, attacker: Org) -> Story:
+        """The same story with the roles so that ``attacker`` is B; attacks are made anew."""
+        view = Story(
+            self.world, self.endpoints, self.seed_order, self.oracles, self.truth, self._create_org, self.template
+        )
+        view.a, view.b = self.world.other(attacker), attacker
+        return view
+
     # --- acts
 
     async def begin(self) -> None:
@@ -74,12 +82,15 @@ class Story:
             await oracle.before_writes(self)
         await self.seed(self.a)
         await self.learn_identifiers()
+        # Non-interference first: it compares with what B read just before A wrote.
         for oracle in self.oracles:
             await oracle.after_writes(self)
         await self.sweep(self.a, "A reads, so that caches hold A's data")
         await self.sweep(self.b, "B reads its own")
-        await self.sweep(None, "nobody reads")
         await self.crawl()
+        await self.sweep(None, "nobody reads")
+        for oracle in self.oracles:
+            await oracle.afterwards(self)
 
     async def focus(self, endpoint: Endpoint, *, settle: bool = False) -> None:
         """Every oracle probes one endpoint; then both orgs look around. ``settle`` notes first what is public."""
@@ -88,12 +99,10 @@ class Story:
             await self.settle()
         for org in (self.b, self.a):
             await self.world.supply(org, endpoint)
-            await self.sweep(org, f"{org.name} reads", bare=True)
         await self.learn_identifiers()
         for oracle in self.oracles:
             await oracle.probe(self, endpoint)
         if not endpoint.is_read:
-            await self.sweep(self.a, "A reads afterwards", bare=True)
             await self.sweep(self.b, "B reads afterwards", bare=True)
 
     async def settle(self) -> None:
@@ -118,19 +127,21 @@ class Story:
         for endpoint in self.readable():
             if bare and (endpoint.path_parameters or not endpoint.in_schema):
                 continue
+            if org is None and not self._ids_only(endpoint):
+                continue  # whoever holds an opaque value may be entitled to what it opens
             seen[endpoint.name] = await self.world.call(org, endpoint, purpose=purpose, own=org is not None)
         return seen
 
     async def crawl(self) -> None:
         """B reads every endpoint with A's references; the passive oracles look at the answers."""
         for endpoint in self.readable():
-            template = self.world.learned[endpoint.name].template
-            references = [leaf for leaf in template.leaves() if leaf.reference]
-            given = {leaf: self.foreign_value(endpoint, leaf) for leaf in references}
-            if given and all(value is not None for value in given.values()):
-                await self.world.call(
-                    self.b, endpoint, template=template, given=given, purpose="B reads with A's ids", own=False
-                )
+            for template, leaves in self._slots(endpoint):
+                given = {leaf: self.foreign_value(endpoint, leaf) for leaf in leaves}
+                known = all(value is not None for value in given.values())
+                if known and not await self.is_capability(endpoint, template, given):
+                    await self.world.call(
+                        self.b, endpoint, template=template, given=given, purpose="B reads with A's ids", own=False
+                    )
 
     def readable(self) -> list[Endpoint]:
         """The endpoints that are read in sweeps; sockets and streams are probed on their own."""
@@ -172,32 +183,25 @@ class Story:
     async def attacks(self, endpoint: Endpoint) -> list[Attack]:
         """B's requests with A's references in each slot alone and in all together; made once per example."""
         if endpoint.name not in self._attacks:
-            self._attacks[endpoint.name] = found = []
-            learned = self.world.learned.get(endpoint.name)
-            bare = self.template or (learned.template if learned else Template())
-            wide = TemplateBuilder(endpoint, Plain(full=True), with_query=True).build()
-            wide.body = bare.body
-            tried: set[tuple[str, ...]] = set()
-            for template in (bare, wide):
-                leaves = [leaf for leaf in template.leaves() if leaf.reference]
-                optional = [leaf for leaf in leaves if leaf.place == "query"] if template is wide else leaves
-                groups = [[leaf] for leaf in optional] + ([leaves] if len(leaves) > 1 else [])
-                for group in groups:
-                    key = tuple(leaf.key for leaf in group)
-                    if key in tried:
-                        continue
-                    tried.add(key)
-                    attack = await self._attack(endpoint, self._only(template, group, bare), tuple(group))
-                    if attack is not None:
-                        found.append(attack)
+            made = [await self._attack(endpoint, template, leaves) for template, leaves in self._slots(endpoint)]
+            self._attacks[endpoint.name] = [attack for attack in made if attack is not None]
         return self._attacks[endpoint.name]
 
-    @staticmethod
-    def _only(template: Template, group: list[Leaf], bare: Template) -> Template:
-        """The template with, of the optional query parameters, only those under attack."""
-        wanted = {(leaf.place, leaf.name) for leaf in group} | bare.parameters.keys()
-        kept = {slot: value for slot, value in template.parameters.items() if slot in wanted}
-        return Template(kept, template.body, template.media_type)
+    def _slots(self, endpoint: Endpoint) -> list[tuple[Template, tuple[Leaf, ...]]]:
+        """Each reference alone, all together, and each optional one in the query, with the template to fill."""
+        learned = self.world.learned[endpoint.name]
+        bare = self.template or learned.template
+        required = [leaf for leaf in bare.leaves() if leaf.reference]
+        groups: list[tuple[Template, tuple[Leaf, ...]]] = [(bare, (leaf,)) for leaf in required]
+        if len(required) > 1:
+            groups.append((bare, tuple(required)))
+        wide = TemplateBuilder(endpoint, Plain(), with_query=True).build()
+        for slot, value in wide.parameters.items():
+            optional = Template(parameters={slot: value})
+            leaves = tuple(leaf for leaf in optional.leaves() if leaf.reference)
+            if slot not in bare.parameters and leaves:
+                groups.append((Template({**bare.parameters, slot: value}, bare.body, bare.media_type), leaves))
+        return groups
 
     async def _attack(self, endpoint: Endpoint, template: Template, leaves: tuple[Leaf, ...]) -> Attack | None:
         if not endpoint.is_read:
@@ -205,6 +209,8 @@ class Story:
             await self.fresh(self.b, endpoint)
         given = {leaf: self.foreign_value(endpoint, leaf) for leaf in leaves}
         if not given or any(value is None for value in given.values()):
+            return None
+        if await self.is_capability(endpoint, template, given):
             return None
         like = given.copy()
 
@@ -226,6 +232,16 @@ class Story:
         sent = tuple(str(value) for values in (first, given, last) for value in values.values())
         return Attack(leaves, before, foreign, after, sent, all(self._comparable(v) for v in like.values()), changed)
 
+    async def is_capability(self, endpoint: Endpoint, template: Template, given: Mapping[Leaf, Any]) -> bool:
+        """Whether holding the value is the permission, for people without any account too: a link made to be shared.
+
+        Only an opaque value can be one. An id that works without credentials is a hole, not a feature.
+        """
+        if any(self._comparable(value) for value in given.values()):
+            return False
+        request, _, _ = self.world.prepare(self.b, endpoint, template, given)
+        return (await self.world.transport.send(request)).ok
+
     def foreign_value(self, endpoint: Endpoint, leaf: Leaf) -> Any:
         """A value of A's for the leaf that B does not have too; None if there is none."""
         learned = self.world.learned.get(endpoint.name)
@@ -235,6 +251,11 @@ class Story:
             if str(seen.value) not in own and str(seen.value).lower().encode() not in self.world.public:
                 return seen.value
         return None
+
+    def _ids_only(self, endpoint: Endpoint) -> bool:
+        learned = self.world.learned[endpoint.name]
+        seen = [self.world.own(self.a, endpoint, leaf) for leaf in learned.template.leaves() if leaf.reference]
+        return all(one is not None and self._comparable(one.value) for one in seen)
 
     @staticmethod
     def _comparable(value: Any) -> bool:

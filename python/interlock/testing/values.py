@@ -18,7 +18,8 @@ from interlock.testing.payloads import Leaf, Template
 from interlock.testing.routes import Endpoint
 
 ORG_LIMIT = SERIAL_LIMIT = 1 << 20
-CUT = 8  # length of a token that still names its org
+TOKEN = 18  # length of a token
+CUT = 8  # length of a cut token that still names its org
 _DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
 _BOUNDARY = "interlock-part"
 _PLACEHOLDER = re.compile(r"{([^}:]+)(?::[^}]*)?}")

@@ -159,7 +159,7 @@ def excerpt(text: bytes, start: int, length: int) -> str:
 def transcript(exchanges: Sequence[Exchange], names: Mapping[int | None, str]) -> tuple[str, ...]:
     """The exchanges as lines to read: who sent what, and what came back."""
     lines = []
-    for exchange in sorted(exchanges, key=lambda one: one.index):
+    for exchange in exchanges:
         request, response = exchange.request, exchange.response
         who = names.get(exchange.org, "nobody")
         lines.append(

@@ -87,6 +87,7 @@ class World:
         self.planted: dict[int, tuple[int, str]] = {}
         self.literals: dict[int, set[bytes]] = {}
         self.public: set[bytes] = set()
+        self.earlier: World | None = None
         self._inspect = inspect
 
     # --- orgs
@@ -99,7 +100,15 @@ class World:
 
     def names(self) -> dict[int | None, str]:
         """Index → the name used in transcripts."""
-        return {None: "anonymous", **{org.index: org.name for org in self.orgs}}
+        known: dict[int | None, str] = self.earlier.names() if self.earlier is not None else {None: "anonymous"}
+        return known | {org.index: org.name for org in self.orgs}
+
+    def planting(self, serial: int | None) -> tuple[Exchange, str] | None:
+        """The exchange that planted a canary, in this example or at calibration, and the leaf it was planted in."""
+        if serial in self.planted:
+            index, leaf = self.planted[serial]
+            return (self.exchanges[index], leaf) if index < len(self.exchanges) else None
+        return self.earlier.planting(serial) if self.earlier is not None else None
 
     def other(self, org: Org) -> Org:
         """The other org of the example."""

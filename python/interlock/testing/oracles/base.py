@@ -27,5 +27,8 @@ class Oracle:
     async def after_writes(self, story: Story) -> None:
         """Called when A has written through every endpoint."""
 
+    async def afterwards(self, story: Story) -> None:
+        """Called when both orgs have read everything: for what is costly or disturbs."""
+
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """Ask about one endpoint; both orgs have data."""

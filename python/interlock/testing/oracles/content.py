@@ -8,7 +8,7 @@ from interlock._native import scan_canaries
 from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
-from interlock.testing.values import CUT
+from interlock.testing.values import CUT, TOKEN
 from interlock.testing.verdicts import excerpt
 from interlock.testing.world import World
 
@@ -29,7 +29,7 @@ class ContentOracle(Oracle):
                 if reader is not None and hit.org == reader.index:
                     self._own_seen(world, exchange, hit.serial)
                 elif (hit.org, hit.serial) not in sent:
-                    planting, where = world.planted.get(hit.serial, (None, None)) if hit.serial else (None, None)
+                    planting = world.planting(hit.serial)
                     names = world.names()
                     leak(
                         world,
@@ -37,15 +37,13 @@ class ContentOracle(Oracle):
                         exchange,
                         surface=f"{surface} ({hit.encoding})",
                         message=f"{names[exchange.org]} was shown what {names.get(hit.org, 'an earlier org')} wrote",
-                        planted=where or "cut or written earlier",
-                        planting=planting,
-                        evidence=excerpt(text, hit.start, CUT if hit.serial is None else 18),
+                        planted=f"{planting[1]} of {planting[0].endpoint}" if planting else "by an earlier org",
+                        evidence=excerpt(text, hit.start, CUT if hit.serial is None else TOKEN),
+                        also=[planting[0]] if planting else [],
                     )
 
     @staticmethod
     def _own_seen(world: World, exchange: Exchange, serial: int | None) -> None:
-        if serial in world.planted:
-            planting = world.planted[serial][0]
-            if planting < len(world.exchanges):
-                source = world.exchanges[planting].endpoint
-                world.coverage.own_canary_seen.setdefault(source, set()).add(exchange.endpoint)
+        planting = world.planting(serial)
+        if planting is not None:
+            world.coverage.own_canary_seen.setdefault(planting[0].endpoint, set()).add(exchange.endpoint)

@@ -46,6 +46,23 @@ class HintOracle(Oracle):
     code: ClassVar[str] = "O8"
     title: ClassVar[str] = "an org hint is believed"
 
+    async def afterwards(self, story: Story) -> None:
+        """B reads everything once while naming A; the passive oracles look at the answers."""
+        if story.a.id is None:
+            return
+        for endpoint in story.readable():
+            if endpoint.in_schema:
+                await story.world.supply(story.b, endpoint)
+                request, values, origins = story.world.prepare(story.b, endpoint)
+                hinted = self._without_credentials(story, _outside(request, story.a.id))
+                await story.world.send(story.b, endpoint, hinted, values, origins, purpose="B names A", own=False)
+
+    @staticmethod
+    def _without_credentials(story: Story, request: Request) -> Request:
+        """The request without hints that would replace what B authenticates with."""
+        credentials = {name.lower() for name, _ in story.b.headers}
+        return replace(request, headers=tuple(pair for pair in request.headers if pair[0] not in credentials))
+
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """Send B's request with A's id as a hint, between two with the id of nobody."""
         if story.a.id is None or endpoint.websocket:
@@ -57,14 +74,11 @@ class HintOracle(Oracle):
         async def ask(org: str, purpose: str) -> Exchange | None:
             await story.fresh(story.b, endpoint)
             request, values, origins = story.world.prepare(story.b, endpoint, story.template)
-            credentials = {name.lower() for name, _ in story.b.headers}
             hinted = hint(request, org)
             if hinted is None:
                 return None
-            kept = tuple((name, value) for name, value in hinted.headers if name not in credentials)
-            return await story.world.send(
-                story.b, endpoint, replace(hinted, headers=kept), values, origins, purpose=purpose, own=False
-            )
+            hinted = self._without_credentials(story, hinted)
+            return await story.world.send(story.b, endpoint, hinted, values, origins, purpose=purpose, own=False)
 
         nobody, nobody_else = self._nobody(story), self._nobody(story)
         resting = await story.snapshot()

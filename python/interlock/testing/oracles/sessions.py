@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from interlock.testing.oracles.base import Oracle
 from interlock.testing.payloads import Plain, Template, TemplateBuilder
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import Story
+from interlock.testing.world import Org
 
 MAX_LINKS = 8
 
@@ -23,10 +25,12 @@ class SessionOracle(Oracle):
     code: ClassVar[str] = "O11"
     title: ClassVar[str] = "something issued to another org works"
 
-    async def after_writes(self, story: Story) -> None:
+    async def afterwards(self, story: Story) -> None:
         """Follow A's links as B, and overlap A's and B's reads."""
         await self._links(story)
         await self._overlap(story)
+        for endpoint in story.readable():
+            await self._options(story, endpoint, [story.b])
 
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """The probes that fit the endpoint."""
@@ -35,7 +39,7 @@ class SessionOracle(Oracle):
             await self._listen(story, endpoint)
         elif endpoint.is_read:
             await self._after_failure(story, endpoint)
-            await self._options(story, endpoint)
+            await self._options(story, endpoint, [story.a, story.b])
             await self._tags(story, endpoint)
             await self._listen(story, endpoint)
         else:
@@ -43,22 +47,16 @@ class SessionOracle(Oracle):
             await story.world.call(None, endpoint, purpose="nobody asks", own=False)
 
     async def _links(self, story: Story) -> None:
-        served = next((one for one in story.endpoints if one.method == "GET"), None)
-        links = [
-            str(seen.value)
-            for seen in story.a.knowledge.values()
-            if str(seen.value).startswith(("/", "http://testserver/")) and len(str(seen.value)) > 2
-        ]
-        for link in dict.fromkeys(links[: MAX_LINKS * 4]):
-            if served is None or MAX_LINKS == 0:
-                return
-            path, _, query = link.removeprefix("http://testserver").partition("?")
-            pairs = tuple(
-                (name, value) for name, _, value in (part.partition("=") for part in query.split("&")) if name
+        """B follows the links that A was given, unless they work without any account."""
+        for link in story.a.knowledge.links()[:MAX_LINKS]:
+            endpoint = next(
+                (one for one in story.endpoints if one.method == "GET" and one.pattern.fullmatch(link[0])), None
             )
-            await story.world.send(
-                story.b, served, Request("GET", path, pairs), purpose="B follows A's link", own=False
-            )
+            if endpoint is None:
+                continue
+            request = Request("GET", link[0], link[1])
+            if not (await story.world.transport.send(request)).ok:
+                await story.world.send(story.b, endpoint, request, purpose="B follows A's link", own=False)
 
     async def _overlap(self, story: Story) -> None:
         """A and B in flight together: module globals and shared connections show."""
@@ -80,7 +78,7 @@ class SessionOracle(Oracle):
         await story.world.call(story.a, endpoint, purpose="A reads")
         await story.world.call(story.b, endpoint, purpose="B reads after A")
 
-    async def _options(self, story: Story, endpoint: Endpoint) -> None:
+    async def _options(self, story: Story, endpoint: Endpoint, orgs: Sequence[Org]) -> None:
         """Each optional parameter alone: a filter, a page, an "include everything"."""
         learned = story.world.learned.get(endpoint.name)
         bare = learned.template if learned else TemplateBuilder(endpoint, Plain()).build()
@@ -89,7 +87,7 @@ class SessionOracle(Oracle):
             for slot, value in wide.parameters.items():
                 if slot not in bare.parameters:
                     one = _with_parameter(bare, slot, value)
-                    for org in (story.a, story.b):
+                    for org in orgs:
                         await story.world.call(
                             org, endpoint, template=one, purpose=f"{org.name} reads with {slot[1]}", own=False
                         )
