@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from interlock.dedup.payload import Payload
 from interlock.dedup.proposal import Proposal
 from interlock.dedup.store_errors import store_errors
 from interlock.dedup.stored import StoredProposal
+from interlock.dedup.watch import changes
 from interlock.errors import LifecycleError, ProposalNotFound, ScopeMissing, StaleAttempt
 from interlock.tenancy.scope import current_scope
 
@@ -32,8 +33,8 @@ _EXPIRE_BATCH = 1_000
 class ApprovalStore:
     """The proposals of every org in one PostgreSQL database, read and written under the current scope.
 
-    Every method acts for the tenant of the scope it is called in. ``claim``, ``expire`` and ``in_flight`` may
-    also be called in ``pre_org_resolution_scope``, where they span orgs; everything else raises ``ScopeMissing``
+    Every method acts for the tenant of the scope it is called in. ``claim``, ``expire``, ``in_flight`` and
+    ``watch`` may also be called in ``pre_org_resolution_scope``, where they span orgs; everything else raises ``ScopeMissing``
     there. All methods raise ``StoreConnectionLost`` and ``StoreConflict``, which are retryable.
 
     Args:
@@ -190,6 +191,18 @@ class ApprovalStore:
     async def in_flight(self) -> list[StoredProposal]:
         """Return every proposal in flight, oldest first: the snapshot to show to the model and to the operator."""
         return [rows.stored(row) for row in await self._fetch(rows.IN_FLIGHT)]
+
+    def watch(self, *, every: float = 30.0) -> AsyncIterator[StoredProposal]:
+        """Yield the proposals in flight, then each one that is new, approved or moved, once that is committed.
+
+        Nothing is lost over a reconnect: rows are read again after it, and every ``every`` seconds in any case. Close
+        the iterator (``contextlib.aclosing``) when done, in the scope it was started in.
+
+        Raises:
+            ScopeMissing, ScopeEnded, ScopeConflict: it is iterated outside the scope it was started in.
+
+        """
+        return changes(self._pools, every)
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
         with store_errors():

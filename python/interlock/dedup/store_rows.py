@@ -40,6 +40,20 @@ WHERE p.state IN ('pending', 'executing', 'interrupted')
   AND (p.state <> 'pending' OR p.lease_until > clock_timestamp())
 ORDER BY p.first_seen_at, p.id
 """  # noqa: S608
+
+
+def _watched(condition: str) -> str:
+    # Always one row at least, which carries the horizon: every transaction below it has ended in this snapshot.
+    return f"""
+SELECT h.horizon, {columns_of("p")}
+FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon) h
+LEFT JOIN interlock.proposals p ON {condition}
+ORDER BY p.changed_in, p.id
+"""  # noqa: S608
+
+
+WATCH_FIRST = _watched("p.state IN ('pending', 'executing', 'interrupted')")
+WATCH_NEXT = _watched("p.changed_in >= $1::text::xid8")
 PAYLOAD = """
 SELECT p.kind, a.canonical, a.context
 FROM interlock.proposal_payloads a JOIN interlock.proposals p ON p.org_id = a.org_id AND p.id = a.proposal_id

@@ -94,7 +94,7 @@ CREATE INDEX IF NOT EXISTS proposals_claimable ON interlock.proposals (approved_
   WHERE state = 'pending' AND approved_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS proposals_leased ON interlock.proposals (lease_until)
   WHERE state IN ('pending', 'executing');
-CREATE INDEX IF NOT EXISTS proposals_changed ON interlock.proposals (org_id, changed_in);
+CREATE INDEX IF NOT EXISTS proposals_changed ON interlock.proposals (changed_in, org_id);
 
 -- Room on the page keeps the update of seen_count, which no index covers, a heap-only one.
 DO $storage$

@@ -6,11 +6,13 @@ It accepts nothing but the constant statements below, so no caller can turn it i
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import asyncpg
+
     from interlock.tenancy.connection import TenantConnection
     from interlock.tenancy.role_pool import RolePool
 
@@ -36,11 +38,40 @@ class SystemStatement(enum.Enum):
     LIMIT_LOCK_WAIT = "SELECT set_config('lock_timeout', $1, true)"
 
 
+class SystemChannel(enum.Enum):
+    """Every channel the lane may listen on. A notification is a signal: its payload is not read."""
+
+    PROPOSALS = "interlock_proposals"
+
+
 class SystemLane:
     """Runs Interlock's system statements on the admin pool."""
 
     def __init__(self, admin: RolePool) -> None:
         self._admin = admin
+        self._listening: set[asyncpg.Connection] = set()
+
+    async def listen(
+        self, channel: SystemChannel, *, heard: Callable[[], object], lost: Callable[[], object]
+    ) -> Callable[[], Awaitable[None]]:
+        """Listen on a connection of its own, and return what ends it.
+
+        ``heard`` is called for each notification, ``lost`` once when the connection is gone.
+        """
+        connection = await self._admin.open_apart()
+        self._listening.add(connection)
+
+        def gone(_: object) -> None:
+            self._listening.discard(connection)
+            lost()
+
+        connection.add_termination_listener(gone)
+        try:
+            await connection.add_listener(channel.value, lambda *_: heard())
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection.close
 
     async def fetchrow(self, statement: SystemStatement, *args: Any) -> Any:
         """Run a statement and return its first row, or None."""
@@ -66,7 +97,9 @@ class SystemLane:
             await self._admin.release(connection)
 
     async def close(self) -> None:
-        """Give back what the lane holds."""
+        """End every listener."""
+        for connection in list(self._listening):
+            await connection.close()
 
 
 class SystemTransaction:

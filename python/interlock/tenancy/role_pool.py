@@ -24,6 +24,9 @@ _SESSION_SETTINGS = (
     "SELECT name, setting FROM pg_settings WHERE source = 'session' AND setting IS DISTINCT FROM reset_val"
 )
 
+# What create_pool takes and connect does not.
+_OF_THE_POOL = {"min_size", "max_size", "max_queries", "max_inactive_connection_lifetime", "loop"}
+
 Vet = Callable[[asyncpg.Connection], Awaitable["Identity"]]
 
 
@@ -50,6 +53,7 @@ class RolePool:
         self._user_init = options.pop("init", None)
         self._user_reset = options.pop("reset", None)
         self._user_connect = options.pop("connect", None) or asyncpg.connect
+        self._login = dsn, {name: value for name, value in options.items() if name not in _OF_THE_POOL}
         connection_class = tracked(options.pop("connection_class", asyncpg.Connection))
         self._pool = asyncpg.create_pool(
             dsn,
@@ -115,6 +119,17 @@ class RolePool:
                 raise
             self.counters.checkouts += 1
             return connection
+
+    async def open_apart(self) -> asyncpg.Connection:
+        """Log in outside the pool, for what a reset would undo. The caller closes the connection."""
+        dsn, options = self._login
+        connection = await self._connect(dsn, **options)
+        try:
+            await run_unscoped(self._vet(connection))
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
 
     def lent(self, connection: TenantConnection) -> bool:
         """Whether the connection was taken from this pool."""
