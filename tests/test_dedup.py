@@ -25,12 +25,10 @@ from interlock.dedup import (
 )
 from interlock.errors import CanonicalizationError, ProposalTooLarge, UnknownState
 
+texts = st.text(st.characters(codec="utf-8"), max_size=8)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=4), inner, max_size=3)
-    ),
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
 contexts = st.dictionaries(st.sampled_from(["cwd", "host", "user"]), st.text("ab/", max_size=3), max_size=2)
@@ -169,12 +167,8 @@ def test_every_in_flight_state_counts_and_no_other(state: LifecycleState):
 
 
 def test_the_cluster_has_the_verb_and_the_related_have_not():
-    existing = [
-        row("docker stop -t 10 web"),
-        row("docker rm -f web"),
-        row("docker stop db"),
-        row("docker stop web", "failed"),
-    ]
+    existing = [row(f"docker {what}") for what in ("stop -t 10 web", "rm -f web", "stop db")]
+    existing.append(row("docker stop web", "failed"))
     decision = dedup_proposals(Proposal.shell("docker stop web"), existing)
     assert (decision.duplicate, decision.collapsed_into, decision.reason) == (False, None, "new")
     assert decision.logical_cluster == (existing[0],)
@@ -186,9 +180,8 @@ def test_full_hashes_are_compared_where_there_are_any():
     forged = row("docker stop web", content_hash="0" * 64, kind="shell")
     assert not dedup_proposals(new, [forged]).duplicate
     assert not dedup_proposals(new, [row("docker stop web", kind="argv")]).duplicate
-    assert dedup_proposals(
-        new, [SimpleNamespace(state="pending", content_hash=new.content_hash, kind="shell")]
-    ).duplicate
+    same = SimpleNamespace(state="pending", content_hash=new.content_hash, kind="shell")
+    assert dedup_proposals(new, [same]).duplicate
 
 
 def test_a_context_is_not_vouched_for_by_twelve_digits():

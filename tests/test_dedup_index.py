@@ -130,10 +130,10 @@ def test_snapshot_and_restore():
         with pytest.raises(SnapshotError):
             restored.restore(bad)
     assert restored.snapshot() == before
+    full = DedupIndex()
+    for n in range(3):
+        full.propose(Proposal.shell(f"rm {n}"))
     with pytest.raises(DedupIndexFull):
-        full = DedupIndex()
-        for n in range(3):
-            full.propose(Proposal.shell(f"rm {n}"))
         DedupIndex(capacity=2).restore(full.snapshot())
 
 

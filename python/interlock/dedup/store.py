@@ -34,8 +34,8 @@ class ApprovalStore:
     """The proposals of every org in one PostgreSQL database, read and written under the current scope.
 
     Every method acts for the tenant of the scope it is called in. ``claim``, ``expire``, ``in_flight`` and
-    ``watch`` may also be called in ``pre_org_resolution_scope``, where they span orgs; everything else raises ``ScopeMissing``
-    there. All methods raise ``StoreConnectionLost`` and ``StoreConflict``, which are retryable.
+    ``watch`` may also be called in ``pre_org_resolution_scope``, where they span orgs; everything else raises
+    ``ScopeMissing`` there. All methods raise ``StoreConnectionLost`` and ``StoreConflict``, which are retryable.
 
     Args:
         pools: from ``create_tenant_pools``, on a database prepared by ``interlock.schema.migrate``.

@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -34,7 +34,7 @@ class ChangeSignal:
     The listener runs while somebody watches, in a context of its own, since it serves watchers of every org.
     """
 
-    _of_pools: WeakKeyDictionary[TenantPools, ChangeSignal] = WeakKeyDictionary()
+    _of_pools: ClassVar[WeakKeyDictionary[TenantPools, ChangeSignal]] = WeakKeyDictionary()
 
     def __init__(self, pools: TenantPools) -> None:
         # Not the pools themselves, which the table above must not keep alive.
