@@ -98,6 +98,7 @@ def _roles(session: Session, report: Report) -> None:
 
 
 def _left_out(session: Session, report: Report) -> None:
+    report.notes += [f"unconfirmed: {one}" for one in dict.fromkeys(session.unconfirmed)]
     for oracle in ORACLES:
         if oracle.code in session.options.without:
             report.notes.append(f"{oracle.code} ({oracle.title}) was left out on request")

@@ -6,7 +6,6 @@ import atexit
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -245,11 +244,9 @@ def _search(session: Session, target: str, examples: int, run_seed: int, deadlin
         found = error.leak if isinstance(error.leak, Leak) else first[0]
         return _replayable(found, target, run_seed, getattr(error, "__notes__", ()))
     except (Flaky, BaseExceptionGroup):
-        with suppress(IndexError):
-            return _replayable(
-                first[0], target, run_seed, ("it did not recur at once: it depends on timing or history",)
-            )
-        raise
+        if not first:
+            raise
+        return _replayable(first[0], target, run_seed, ("it did not recur at once: it depends on timing or history",))
     return None
 
 

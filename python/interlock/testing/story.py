@@ -6,6 +6,7 @@ attacks one endpoint. Both are deterministic but for what the application itself
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from interlock.testing.world import Org, World, identifiers
 
 if TYPE_CHECKING:
     from interlock.testing.oracles.base import Oracle
+
+REST_SECONDS, QUIET_SECONDS, MAX_RESTS = 0.1, 0.5, 40
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Story:
         self.oracles = oracles
         self.truth = truth
         self.template = template
+        self.restful = False
         self._create_org = create_org
         self._attacks: dict[str, list[Attack]] = {}
         self.a: Org
@@ -107,7 +111,7 @@ class Story:
 
     async def settle(self) -> None:
         """Note what is public: what B is shown before anybody has written anything, but for the orgs' own ids."""
-        await self.sweep(self.b, "B reads before there is anything", bare=True)
+        await self.sweep(self.b, "B reads, having written nothing", bare=True)
         shown: set[bytes] = set()
         for exchange in self.world.exchanges:
             for _, text in exchange.response.surfaces():
@@ -170,6 +174,19 @@ class Story:
         ids = [org.id for org in (self.a, self.b) if org.id]
         return await self.truth.snapshot(ids) if self.truth is not None else Snapshot()
 
+    async def rested(self) -> Snapshot:
+        """The rows of both orgs, once what runs in the background has come to rest if that was asked for."""
+        found = await self.snapshot()
+        quiet = 0.0
+        for _ in range(MAX_RESTS if self.restful else 0):
+            await asyncio.sleep(REST_SECONDS)
+            later = await self.snapshot()
+            quiet = quiet + REST_SECONDS if later.rows == found.rows else 0.0
+            found = later
+            if quiet >= QUIET_SECONDS:
+                break
+        return found
+
     async def learn_identifiers(self) -> Snapshot:
         """Take the identifiers of both orgs' rows from the database: exact, where responses show only some."""
         found = await self.snapshot()
@@ -221,7 +238,8 @@ class Story:
             return {leaf: random_reference(leaf, self.world.random, like[leaf]) for leaf in leaves}
 
         first, last = nothing(), nothing()
-        resting = await self.learn_identifiers()
+        await self.learn_identifiers()
+        resting = await self.rested()
         before = await ask(first, "B refers to nothing")
         settled = await self.snapshot()
         foreign = await ask(given, "B refers to A's row")

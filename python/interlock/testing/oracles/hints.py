@@ -81,7 +81,7 @@ class HintOracle(Oracle):
             return await story.world.send(story.b, endpoint, hinted, values, origins, purpose=purpose, own=False)
 
         nobody, nobody_else = self._nobody(story), self._nobody(story)
-        resting = await story.snapshot()
+        resting = await story.rested()
         before = await ask(nobody, "B names an org that does not exist")
         if before is None:
             return  # nothing to put a hint into

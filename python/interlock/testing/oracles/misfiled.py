@@ -27,7 +27,7 @@ class MisfiledOracle(Oracle):
             await self._write(story, endpoint, writer, other)
 
     async def _write(self, story: Story, endpoint: Endpoint, writer: Org, other: Org) -> None:
-        resting = await story.snapshot()
+        resting = await story.rested()
         before = await story.snapshot()
         exchange = await story.world.call(
             writer, endpoint, template=story.template, purpose=f"{writer.name} writes its own"
