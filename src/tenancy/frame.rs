@@ -26,8 +26,9 @@ pub trait Link: Sized {
 pub struct Frame<L: Link> {
     subject: Subject,
     alive: AtomicBool,
-    // Replaced only by an ancestor further up, past frames that no longer count.
-    parent: Mutex<Option<L>>,
+    // None for good if it was entered from nowhere: most frames are, and need no lock then. Else
+    // replaced only by an ancestor further up, past frames that no longer count.
+    parent: Option<Mutex<Option<L>>>,
 }
 
 /// What leaving a frame does to the context it is left in.
@@ -57,7 +58,7 @@ impl<L: Link> Frame<L> {
         if let Some(current) = current {
             current.frame().forget_dead_ancestors();
         }
-        let parent = Mutex::new(current.map(L::share));
+        let parent = current.map(|current| Mutex::new(Some(current.share())));
         Ok(Self { subject, alive: AtomicBool::new(true), parent })
     }
 
@@ -84,7 +85,7 @@ impl<L: Link> Frame<L> {
     }
 
     fn parent(&self) -> Option<L> {
-        self.parent.lock().as_ref().map(L::share)
+        self.parent.as_ref()?.lock().as_ref().map(L::share)
     }
 
     fn is_tenant(&self) -> bool {
@@ -132,9 +133,15 @@ impl<L: Link> Frame<L> {
     }
 
     fn replace_parent(&self, parent: Option<L>) {
-        let forgotten = std::mem::replace(&mut *self.parent.lock(), parent);
-        // After the lock is released: the last reference may run foreign code.
-        drop(forgotten);
+        if let Some(mine) = &self.parent {
+            let forgotten = std::mem::replace(&mut *mine.lock(), parent);
+            // After the lock is released: the last reference may run foreign code.
+            drop(forgotten);
+        }
+    }
+
+    fn take_parent(&self) -> Option<L> {
+        self.parent.as_ref()?.lock().take()
     }
 }
 
@@ -199,9 +206,9 @@ pub fn permit_use<L: Link>(owner: &L, current: Option<&L>) -> Result<(), Refusal
 impl<L: Link> Drop for Frame<L> {
     /// Frees a long chain in a loop: the compiler's own drop would recurse and exhaust the stack.
     fn drop(&mut self) {
-        let mut next = self.parent.get_mut().take();
+        let mut next = self.take_parent();
         while let Some(link) = next {
-            next = if link.is_last() { link.frame().parent.lock().take() } else { None };
+            next = if link.is_last() { link.frame().take_parent() } else { None };
         }
     }
 }

@@ -16,12 +16,15 @@ pub struct OrgId(Repr);
 enum Repr {
     /// Also the text of 8-4-4-4-12 hexadecimal digits, in either case.
     Uuid(u128),
-    /// Almost every other id: no allocation for a scope that lasts microseconds. Padded with NUL.
-    Short([u8; SHORT]),
+    /// Almost every other id: no allocation for a scope that lasts microseconds.
+    Short(Short),
     Long(Arc<str>),
 }
 
-const SHORT: usize = 24;
+/// Padded with NUL. Aligned, so that a copy is three words and does not wait for single bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[repr(align(8))]
+struct Short([u8; 24]);
 
 /// Why a text cannot be an org id. Holds no part of the text, which may be hostile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -66,8 +69,8 @@ impl OrgId {
     }
 
     fn from_canonical(text: &str) -> Self {
-        let mut short = [0; SHORT];
-        Self(match short.get_mut(..text.len()) {
+        let mut short = Short([0; 24]);
+        Self(match short.0.get_mut(..text.len()) {
             Some(bytes) => {
                 bytes.copy_from_slice(text.as_bytes());
                 Repr::Short(short)
@@ -81,7 +84,7 @@ impl OrgId {
 impl fmt::Display for OrgId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Repr::Short(bytes) => bytes
+            Repr::Short(Short(bytes)) => bytes
                 .iter()
                 .take_while(|byte| **byte != 0)
                 .try_for_each(|byte| f.write_char(char::from(*byte))),
