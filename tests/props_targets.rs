@@ -88,6 +88,46 @@ const VOCABULARY: &[&str] = &[
     "all",
 ];
 
+/// Words without a character that a shell acts on.
+const PLAIN: &[&str] = &[
+    "docker",
+    "docker-compose",
+    "kubectl",
+    "sudo",
+    "env",
+    "timeout",
+    "time",
+    "command",
+    "export",
+    "alias",
+    "cd",
+    "if",
+    "then",
+    "do",
+    "done",
+    "case",
+    "A=1",
+    "=1",
+    "A+=1",
+    "-n",
+    "5",
+    "-f",
+    "--",
+    "--time=5",
+    "stop",
+    "rm",
+    "delete",
+    "pod/x",
+    "web",
+    "a:b",
+    "@",
+    "%",
+    "+",
+    "sh",
+    "-c",
+    "exec",
+];
+
 fn line() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(VOCABULARY), 0..14).prop_map(|words| words.join(" "))
 }
@@ -133,6 +173,15 @@ proptest! {
         if !command.contains('$') {
             prop_assert_eq!(actions(&format!("sh -ec '{wrapped}'")), actions(command));
         }
+    }
+
+    /// Plain commands are read without the parser: a comment sends them through it.
+    #[test]
+    fn a_plain_command_is_read_as_the_parser_would(
+        words in prop::collection::vec(prop::sample::select(PLAIN), 0..9), blanks in " {1,2}",
+    ) {
+        let line = words.join(&blanks);
+        prop_assert_eq!(actions(&line), actions(&format!("{line} # comment")));
     }
 
     /// Text that is an argument is never a command.

@@ -38,6 +38,15 @@ class Verb:
     options: tuple[Option, ...]
     anywhere: tuple[Option, ...]
 
+    def known(self) -> list[Option]:
+        """Its own options, and those accepted anywhere under the spellings it does not use itself."""
+        own = {spelling for option in self.options for spelling in option.spellings}
+        shared = [
+            Option(option.arity, tuple(name for name in option.spellings if name not in own))
+            for option in self.anywhere
+        ]
+        return [*self.options, *(option for option in shared if option.spellings)]
+
     def arity(self, spelling: str) -> str | None:
         for option in (*self.options, *self.anywhere):
             if spelling in option.spellings:
@@ -109,29 +118,42 @@ VERBS = [verb for name in NAMES if name != "service" for verb in verbs(name)]
 VALUES = st.sampled_from(["5", "v", "a.b", "k=v", "/x"])
 
 
-def spelt(option: Option, value: str | None, syntax: str) -> st.SearchStrategy[list[str]]:
+def ways(option: Option, value: str | None, syntax: str) -> list[list[str]]:
     """All ways to write an option with this value."""
     long = [name for name in option.spellings if name.startswith("--")]
     short = [name for name in option.spellings if not name.startswith("--")]
     if value is None:
-        return st.sampled_from([[name] for name in option.spellings])
-    ways = [[f"{name}={value}"] for name in long]
+        return [[name] for name in option.spellings]
+    spelt = [[f"{name}={value}"] for name in long]
     if option.arity != "optional":
-        ways += [[name, value] for name in option.spellings]
+        spelt += [[name, value] for name in option.spellings]
     if syntax != "plain":
-        ways += [[name + value] for name in short]
+        spelt += [[name + value] for name in short]
     if syntax == "pflag":
-        ways += [[f"{name}={value}"] for name in short]
-    return st.sampled_from(ways or [list(short)])
+        spelt += [[f"{name}={value}"] for name in short]
+    return spelt or [short]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_option_reads_the_same_in_every_spelling(name: str) -> None:
+    text = load(name)
+    for verb in (verb for verb in verbs(name) if verb.path == verb.text["path"][0]):
+        before = options(text.get("before", {}))
+        for option in (*before, *verb.known()):
+            value = None if option.arity == "flag" else "v"
+            lines = [
+                [*way, *verb.path.split(), "web"] if option in before else [*verb.path.split(), *way, "web"]
+                for way in ways(option, value, verb.syntax)
+            ]
+            readings = {actions(shlex.join([verb.executable, *line])) for line in lines}
+            assert len(readings) == 1, (verb.path, option, readings)
 
 
 @st.composite
 def two_spellings(draw: st.DrawFn) -> tuple[Verb, list[Option], list[str], list[str], list[str]]:
     """One command line written twice: same options, values and order, spelt independently."""
     verb = draw(st.sampled_from(VERBS))
-    known = [option for option in (*verb.options, *verb.anywhere) if option.spellings != ("-#",)]
-    own = {spelling for option in verb.options for spelling in option.spellings}
-    known = [option for option in known if option in verb.options or not own & set(option.spellings)]
+    known = [option for option in verb.known() if option.spellings != ("-#",)]
     chosen = draw(st.lists(st.sampled_from(known), max_size=4)) if known else []
     operands = draw(st.lists(st.sampled_from(["web", "db", "api-1"]), max_size=3))
     first: list[str] = []
@@ -141,7 +163,7 @@ def two_spellings(draw: st.DrawFn) -> tuple[Verb, list[Option], list[str], list[
         if option.arity == "optional" and draw(st.booleans()):
             value = None
         for words in (first, second):
-            words += draw(spelt(option, value, verb.syntax))
+            words += draw(st.sampled_from(ways(option, value, verb.syntax)))
     return verb, chosen, operands, first, second
 
 

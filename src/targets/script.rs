@@ -29,12 +29,15 @@ struct Walk {
 
 impl Walk {
     fn script(&mut self, text: &str, mut setting: Setting, depth: u32) {
-        let Some(list) = (depth < MAX_DEPTH).then(|| parsed(text)).flatten() else {
-            return;
-        };
-        if renames_commands(&list) {
+        if depth >= MAX_DEPTH {
             return;
         }
+        if let Some(words) = plain_words(text) {
+            return self.simple(&words, setting, depth);
+        }
+        let Some(list) = parsed(text).filter(|list| !renames_commands(list)) else {
+            return;
+        };
         for item in &list.items {
             self.item(item, &mut setting, depth);
         }
@@ -56,11 +59,15 @@ impl Walk {
             let mut inside = setting.clone();
             assign(command, &mut inside);
             let words: Vec<Argument> = command.words.iter().map(argument).collect();
-            match wrapper::unwrapped(&words, inside) {
-                Inner::Command(words, setting) => self.command(words, &setting),
-                Inner::Script(text, setting) => self.script(&text, setting, depth + 1),
-                Inner::Nothing => {}
-            }
+            self.simple(&words, inside, depth);
+        }
+    }
+
+    fn simple(&mut self, words: &[Argument], setting: Setting, depth: u32) {
+        match wrapper::unwrapped(words, setting) {
+            Inner::Command(words, setting) => self.command(words, &setting),
+            Inner::Script(text, setting) => self.script(&text, setting, depth + 1),
+            Inner::Nothing => {}
         }
     }
 
@@ -80,6 +87,20 @@ impl Walk {
             self.found.extend(action);
         }
     }
+}
+
+/// The words of one simple command in which every byte stands for itself, most of all commands: it
+/// need not be parsed. Reserved words are no tools, so they need no care here.
+fn plain_words(text: &str) -> Option<Vec<Argument>> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b" _./:,@%+=-".contains(&b);
+    if text.len() > shell::MAX_BYTES || !text.bytes().all(plain) {
+        return None;
+    }
+    let mut words = text.split(' ').filter(|word| !word.is_empty()).peekable();
+    if words.peek().is_some_and(|first| first.contains('=')) {
+        return None;
+    }
+    Some(words.map(|word| Argument::Literal(word.to_owned())).collect())
 }
 
 /// The list of a script. A leading `time`, a reserved word in bash, is read as the command of that
