@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from interlock._native import ReplyProtocol
 from interlock.errors import ModeUnavailable
+from interlock.tenancy.hold import hold_for
 from interlock.tenancy.modes import Mode, ModeName, reset_statements
-from interlock.tenancy.wire import EXECUTE, SYNC, bind, parse, text_array
+from interlock.tenancy.wire import EXECUTE, SYNC, bind, call, parse, text_array
 
 if TYPE_CHECKING:
     import asyncpg
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("interlock.tenancy")
 
 # Named statements are planned once. An impostor, prepared in SQL under one of these names, is found by clean(),
-# which is sent unnamed.
+# which is called by oid.
 _NAMED = {
     "interlock_begin": "BEGIN",
     "interlock_enter": "SELECT interlock.enter($1, $2, $3, $4)",
@@ -46,13 +47,7 @@ _BEGIN = bind("interlock_begin") + EXECUTE
 _COMMIT = EXECUTE + bind("interlock_commit") + EXECUTE
 _PRELUDE_COMMANDS = 3
 # RESET ALL first: no timeout and no search_path of the last user shall bear on what follows.
-_CLEAN = (
-    bind("interlock_role")
-    + EXECUTE
-    + bind("interlock_settings")
-    + EXECUTE
-    + parse("", "SELECT interlock.clean($1, $2)")
-)
+_RESET = bind("interlock_role") + EXECUTE + bind("interlock_settings") + EXECUTE
 _UNDONE_BY_CLEAN = {
     "RESET ROLE",
     "SELECT pg_advisory_unlock_all()",
@@ -71,17 +66,19 @@ RESET_SECONDS = 5.0
 class Channel:
     """Writes ahead on one session and hears of failures."""
 
-    __slots__ = ("_mode", "_nonce", "_protocol", "_settings", "_transport", "closed_by", "session", "since")
+    __slots__ = ("_clean", "_hold", "_mode", "_nonce", "_protocol", "_settings", "closed_by", "session", "since")
 
     def __init__(self, mode: Pipelined, session: Session) -> None:
         connection: Any = session.connection
-        self._mode = mode
-        self.session = session
-        self._transport = connection._transport
+        transport = connection._transport
         self._protocol = ReplyProtocol(connection._protocol, self._failed)
-        self._transport.set_protocol(self._protocol)
+        transport.set_protocol(self._protocol)
+        self._hold = hold_for(transport)
+        self._mode = mode
         self._nonce = ""
+        self._clean = session.clean
         self._settings = text_array([text for setting in session.settings for text in setting])
+        self.session = session
         self.closed_by: str | None = None
         self.since = 0.0
 
@@ -93,20 +90,20 @@ class Channel:
     async def prepare(self) -> None:
         """Prepare the named statements and make the session clean."""
         self._protocol.expect_reset()
-        self._transport.write(b"".join(parse(name, text) for name, text in _NAMED.items()) + SYNC)
+        self._hold.write(b"".join(parse(name, text) for name, text in _NAMED.items()) + SYNC)
         self.clean()
         await self.settled()
 
     def enter(self, org: str, seal: str) -> None:
         """Set the org ahead of whatever is sent next."""
         self._protocol.expect_prelude(_PRELUDE_COMMANDS)
-        self._transport.write(_BEGIN + bind("interlock_enter", self._nonce, org, seal, self._mode.guc) + _COMMIT)
+        self._hold.hold(_BEGIN + bind("interlock_enter", self._nonce, org, seal, self._mode.guc) + _COMMIT)
 
     def clean(self) -> None:
         """Undo what the checkout left, and tell the session the next nonce."""
         self._nonce = secrets.token_hex(16)
         self._protocol.expect_reset()
-        self._transport.write(_CLEAN + bind("", self._nonce, self._settings) + EXECUTE + SYNC)
+        self._hold.write(_RESET + call(self._clean, self._nonce, self._settings))
 
     def forget_nonce(self) -> None:
         """Make the next prelude fail."""
@@ -128,7 +125,7 @@ class Channel:
 
     def _failed(self, during: str, sqlstate: str | None) -> None:
         self.closed_by = during
-        self._transport.abort()
+        self._hold.abort()
         self._mode.failed(self, during, sqlstate)
 
 

@@ -152,7 +152,7 @@ class RolePool:
     async def _prepare(self, connection: asyncpg.Connection) -> None:
         who = await self._vet(connection)
         self._role = who.role
-        session = Session(connection, who.pid)
+        session = Session(connection, who.pid, who.clean or 0)
         connection.interlock_session = session  # type: ignore[attr-defined] # see tracked()
         if self._user_init is not None:
             await self._user_init(connection)

@@ -27,9 +27,11 @@ SELECT pg_backend_pid() AS pid,
                AND (pg_has_role(current_user, c.relowner, 'MEMBER') OR pg_has_role(session_user, c.relowner, 'MEMBER'))
              ORDER BY 1 LIMIT 5) AS owned,
        coalesce(current_setting($2, true), '') <> '' AS preset,
-       (SELECT count(*) = 2 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+       (SELECT min(p.oid) FILTER (WHERE p.proname = 'clean')::bigint
+        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
         WHERE n.nspname = 'interlock' AND p.proname IN ('enter', 'clean')
-          AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS pipelines
+          AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')
+        HAVING count(*) = 2) AS clean
 FROM pg_roles r WHERE r.rolname IN (current_user, session_user)
 """
 
@@ -41,7 +43,7 @@ class Identity:
     Attributes:
         pid: the process that serves the session.
         pooled: the client was told of another process: there is a pooler in between.
-        pipelines: the functions of the pipelined mode are there.
+        clean: oid of ``interlock.clean``; None unless the functions of the pipelined mode are there and granted.
 
     """
 
@@ -53,7 +55,7 @@ class Identity:
     owned: tuple[str, ...]
     preset: bool
     pooled: bool
-    pipelines: bool
+    clean: int | None
 
 
 async def identify(connection: asyncpg.Connection, tenant_column: str, guc: str) -> Identity:

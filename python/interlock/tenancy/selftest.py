@@ -21,12 +21,12 @@ _ORG = "interlock-self-test"
 
 async def why_not_pipelined(connection: asyncpg.Connection, who: Identity, guc: str) -> str:
     """Run the pipelined mode on ``connection``, which is of no use afterwards; return what is wrong, or nothing."""
-    if not who.pipelines:
+    if who.clean is None:
         return "its functions are missing or not granted (run interlock.schema.migrate)"
     mode = Pipelined(guc, Counters(), quiet=True)
     try:
         async with asyncio.timeout(SECONDS):
-            return await _try_out(mode, Session(connection, who.pid, in_use=True), guc)
+            return await _try_out(mode, Session(connection, who.pid, who.clean, in_use=True), guc)
     except (
         AttributeError,
         TypeError,

@@ -23,6 +23,8 @@ class Session:
     """The state of one physical connection of a pool.
 
     Attributes:
+        pid: the process that serves it.
+        clean: oid of the function that ends a checkout in the pipelined mode.
         settings: (name, value) of what the user's ``init`` set for the session; every reset applies them again.
         in_use: it is checked out.
         idle_since: loop time of the end of the latest checkout.
@@ -34,6 +36,7 @@ class Session:
 
     connection: asyncpg.Connection
     pid: int
+    clean: int = 0
     settings: tuple[tuple[str, str], ...] = ()
     in_use: bool = False
     idle_since: float = 0.0

@@ -16,16 +16,28 @@ def parse(name: str, statement: str) -> bytes:
 
 def bind(name: str, *parameters: str) -> bytes:
     """Bind parameters, in text format, to the unnamed portal."""
-    encoded = [parameter.encode() for parameter in parameters]
-    values = b"".join(struct.pack("!I", len(value)) + value for value in encoded)
-    counts = struct.pack("!HH", 0, len(encoded))
-    return _message(b"B", b"\x00" + _text(name) + counts + values + b"\x00\x00")
+    return _message(b"B", b"\x00" + _text(name) + _values(parameters))
+
+
+def call(function: int, *parameters: str) -> bytes:
+    """Call a function by its oid (Function Call, 55.2.5); ends its transaction, and is answered as if by Sync.
+
+    There is no name in it, of a statement or of a function, that could lead anywhere else.
+    """
+    return _message(b"F", struct.pack("!I", function) + _values(parameters))
 
 
 def text_array(values: list[str]) -> str:
     """Write an array of text as PostgreSQL reads it (Array Input and Output Syntax, 8.15.6)."""
     quoted = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
     return "{" + ",".join(quoted) + "}"
+
+
+def _values(parameters: tuple[str, ...]) -> bytes:
+    """Parameters in text format, and text format for the result."""
+    encoded = [parameter.encode() for parameter in parameters]
+    values = b"".join(struct.pack("!I", len(value)) + value for value in encoded)
+    return struct.pack("!HH", 0, len(encoded)) + values + b"\x00\x00"
 
 
 def _text(text: str) -> bytes:
