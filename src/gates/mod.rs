@@ -17,6 +17,8 @@ mod drain;
 mod key;
 pub mod limit;
 mod memory;
+#[cfg(all(test, loom))]
+mod model;
 pub mod occurrence;
 pub mod quota;
 #[cfg(all(unix, not(loom)))]

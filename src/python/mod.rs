@@ -56,7 +56,8 @@ mod native {
     use super::gates_clock::ManualClock;
     #[pymodule_export]
     use super::gates_default::{
-        default_gates, fire_once, forget_counts_after_fork, reset_fire_once, should_emit,
+        default_gates, empty_call, fire_once, forget_counts_after_fork, reset_fire_once,
+        should_emit,
     };
     #[pymodule_export]
     use super::gates_fire_once::{FireOnce, Transition};
