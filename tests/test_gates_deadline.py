@@ -142,6 +142,16 @@ async def test_a_failing_sink_is_tried_again_after_a_pause_and_nothing_is_done_t
     assert sum(record.levelno == logging.ERROR for record in caplog.records) == 2
 
 
+async def test_a_sink_that_hangs_does_not_keep_the_answer_back(caplog: pytest.LogCaptureFixture) -> None:
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    app = DeadlineMiddleware(APP, deadline=PAST, on_trip=hang, timeout=0.01)
+    async with client(app) as http:
+        assert (await http.get("/")).status_code == 503
+    assert "it will be tried again" in caplog.text
+
+
 class Captured(Transport):
     def __init__(self, options: dict[str, Any] | None = None) -> None:
         super().__init__(options)

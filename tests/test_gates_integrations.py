@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import os
 import signal
@@ -83,6 +84,20 @@ def test_filter_keys_by_template_and_tells_what_was_suppressed(
     assert last.getMessage() == "request 99 failed (4 suppressed before)"
     assert vars(last)["suppressed_before"] == 4
     assert vars(last)["gate_event"] == "log"
+
+
+def test_filter_leaves_bad_arguments_to_logging(
+    gates: Gates, clock: ManualClock, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    logger.addFilter(GateFilter(gates.window("log", 1, 60)))
+    handler = logging.StreamHandler(io.StringIO())
+    logger.addHandler(handler)
+    logger.propagate = False
+    for pause in (0, 0, 60):
+        clock.advance(pause)
+        logger.error("two %s %s", "one")
+    logger.removeHandler(handler)
 
 
 def test_filter_with_a_key_and_a_bypass(

@@ -53,7 +53,8 @@ class GateFilter(logging.Filter):
         record.suppressed_before = decision.suppressed_before
         record.first_suppressed_at = decision.first_suppressed_at
         if decision.suppressed_before:
-            record.msg, record.args = f"{record.getMessage()} ({decision.suppressed_before:,} suppressed before)", None
+            # Appended to the template, so that arguments that do not fit it fail where logging expects them to.
+            record.msg = f"{record.msg} ({decision.suppressed_before:,} suppressed before)"
         return True
 
 

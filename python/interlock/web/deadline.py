@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import itertools
 import logging
@@ -87,6 +88,7 @@ class DeadlineMiddleware:
             (or a callable that returns it for an ASGI scope) for one per cluster.
         capture: called with the :class:`Trip`; by default Sentry's ``capture_message`` where Sentry is in use.
         retry_after: seconds, for the header of that name.
+        timeout: seconds that the first request waits for the row, the capture and ``on_trip``.
 
     Raises:
         ValueError: ``deadline`` is a datetime without a time zone, or ``retry_after`` is negative.
@@ -104,6 +106,7 @@ class DeadlineMiddleware:
         fire_once: FireOnceLike | Callable[[Scope], FireOnceLike] | None = None,
         capture: Callable[[Trip], object] | None = None,
         retry_after: int = 60,
+        timeout: float = 5.0,
     ) -> None:
         if isinstance(deadline, datetime) and deadline.utcoffset() is None:
             raise ValueError("deadline must be an aware datetime, such as datetime(2027, 1, 1, tzinfo=UTC)")
@@ -124,6 +127,7 @@ class DeadlineMiddleware:
             (b"content-length", b"19"),
             (b"retry-after", str(retry_after).encode()),
         ]
+        self._timeout = timeout
         self._tripped = False
         self._done: set[str] = set()
 
@@ -144,7 +148,9 @@ class DeadlineMiddleware:
         try:
             async with self._gate_of(scope).transition(self._key) as turn:
                 if turn:
-                    await self._emit(Trip(self._event, self._deadline, scope.get("path", "")), scope, turn)
+                    trip = Trip(self._event, self._deadline, scope.get("path", ""))
+                    async with asyncio.timeout(self._timeout):
+                        await self._emit(trip, scope, turn)
         except Exception:
             # Armed again by the transition: a pause lies between two of these lines.
             logger.exception(
