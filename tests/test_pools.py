@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -17,6 +17,7 @@ from interlock.tenancy import (
     TenantPools,
     acquire_connection,
     create_tenant_pools,
+    current_org_id,
     pre_org_resolution_scope,
     tenant_scope,
 )
@@ -168,3 +169,75 @@ async def test_cancelled_checkouts_lose_no_slot(pools: TenantPools) -> None:
     await asyncio.wait_for(use("B"), 5)
     stats = pools.stats().tenant
     assert (stats.size, stats.idle) == (1, 1)
+
+
+async def test_a_release_in_the_middle_of_an_operation_closes_the_session(pools: TenantPools) -> None:
+    with tenant_scope("A"):
+        connection = await pools.acquire()
+        pid = await connection.fetchval("SELECT pg_backend_pid()")
+        running = asyncio.create_task(connection.fetchval("SELECT pg_sleep(10)"))
+        await asyncio.sleep(0)
+        with pytest.raises(asyncpg.InterfaceError, match="in progress"):
+            await pools.release(connection)
+        with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.InterfaceError)):
+            await running
+    with tenant_scope("B"):
+        assert await pools.fetchval("SELECT pg_backend_pid()") != pid
+
+
+async def test_listeners_get_the_guarded_connection_in_the_scope_that_added_them(pools: TenantPools) -> None:
+    heard: asyncio.Queue[tuple[object, object, str]] = asyncio.Queue()
+
+    def hear(connection: object, pid: int, channel: str, payload: str) -> None:
+        heard.put_nowait((connection, current_org_id(), payload))
+
+    with tenant_scope("A"):
+        async with pools.acquire() as connection:
+            await connection.add_listener("news", hear)
+            await connection.execute("NOTIFY news, 'hello'")
+            got = await asyncio.wait_for(heard.get(), 5)
+            assert got == (connection, "A", "hello")
+            await connection.remove_listener("news", hear)
+
+
+async def test_copy_into_a_protected_table_says_why_it_cannot_be(pools: TenantPools) -> None:
+    with tenant_scope("A"):
+        async with pools.acquire() as connection:
+            with pytest.raises(asyncpg.FeatureNotSupportedError, match=r"'items'.*row-level security.*executemany"):
+                await connection.copy_records_to_table("items", records=[("A", "x")])
+            assert await connection.fetchval("SELECT count(*) FROM items") == 2
+
+
+async def test_cursors_and_prepared_statements_are_refused_in_another_scope(pools: TenantPools) -> None:
+    async def after(scope_left: Callable[[], Awaitable[object]]) -> None:
+        with pytest.raises(ScopeEnded):
+            await scope_left()
+
+    with tenant_scope("A"):
+        connection = await pools.acquire()
+        transaction = connection.transaction()
+        await transaction.start()
+        statement = await connection.prepare("SELECT name FROM items")
+        cursor = await connection.cursor("SELECT name FROM items")
+        rows = connection.cursor("SELECT name FROM items").__aiter__()
+        assert (await rows.__anext__())["name"] == "a1"
+    for use in (statement.fetch, cursor.fetchrow, rows.__anext__, transaction.commit):
+        await after(use)
+    await transaction.rollback()
+    await pools.release(connection)
+
+
+async def test_concurrent_scopes_on_few_connections_never_mix(dsns: tuple[str, str], mode: ModeName) -> None:
+    async with create_tenant_pools(*dsns, min_size=1, max_size=3, mode=mode) as pools:
+
+        async def use(number: int) -> None:
+            org = "AB"[number % 2]
+            with tenant_scope(org):
+                async with pools.acquire() as connection:
+                    await asyncio.sleep(0)
+                    assert {row["org_id"] for row in await connection.fetch("SELECT org_id FROM items")} == {org}
+
+        await asyncio.gather(*(use(number) for number in range(200)))
+        stats = pools.stats().tenant
+        assert stats.idle == stats.size
+        assert (stats.resets_failed, stats.preludes_failed) == (0, 0)

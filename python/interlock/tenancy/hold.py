@@ -1,7 +1,8 @@
 """Sends the prelude in one piece with the statement behind it: one system call, and one wake-up of the server, less.
 
 uvloop does that by itself for everything that is written in one iteration of the loop. asyncio's transports write at
-once, so the prelude is kept until the driver writes.
+once, so the prelude is kept until the driver writes; but only under load. While connections are free, it is better
+that the server works on the prelude while the client is still making the statement.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ class Mode:
     Attributes:
         name: as given to ``create_tenant_pools``.
         transactional: the scope lasts one transaction, not one checkout.
+        saturated: every session of the pool is in use.
         unreported: sessions that were lost while nobody used them; the next checkout tells.
 
     """
@@ -37,6 +38,7 @@ class Mode:
     def __init__(self, guc: str, counters: Counters) -> None:
         self.guc = guc
         self.counters = counters
+        self.saturated = False
         self.unreported = 0
 
     async def connected(self, session: Session) -> None:

@@ -97,7 +97,8 @@ class Channel:
     def enter(self, org: str, seal: str) -> None:
         """Set the org ahead of whatever is sent next."""
         self._protocol.expect_prelude(_PRELUDE_COMMANDS)
-        self._hold.hold(_BEGIN + bind("interlock_enter", self._nonce, org, seal, self._mode.guc) + _COMMIT)
+        write = self._hold.hold if self._mode.saturated else self._hold.write
+        write(_BEGIN + bind("interlock_enter", self._nonce, org, seal, self._mode.guc) + _COMMIT)
 
     def clean(self) -> None:
         """Undo what the checkout left, and tell the session the next nonce."""

@@ -48,6 +48,7 @@ class RolePool:
         self._sealer = sealer
         self._vet = vet
         self._role = ""
+        self._lent = 0
         options = dict(options)
         self._user_setup = options.pop("setup", None)
         self._user_init = options.pop("init", None)
@@ -63,6 +64,7 @@ class RolePool:
             reset=self._reset,
             **options,
         )
+        self._max_size = self._pool.get_max_size()
 
     async def open(self) -> None:
         """Connect as many sessions as the options ask for."""
@@ -87,7 +89,7 @@ class RolePool:
                 raise
             raise PoolExhausted(
                 f"no connection of the {self._role} pool was ready within {timeout} s: all "
-                f"{self._pool.get_max_size()} may be in use. Release earlier, or raise max_size"
+                f"{self._max_size} may be in use. Release earlier, or raise max_size"
             ) from error
 
     async def _checkout(self, frame: TenantContext | None) -> TenantConnection:
@@ -98,27 +100,29 @@ class RolePool:
             )
         while True:
             proxy = await self._pool.acquire()
-            session: Session = proxy.interlock_session  # type: ignore[attr-defined] # see tracked()
-            session.in_use = True
-            checkout = Checkout(self.mode, session, proxy, frame, self._sealer)
+            self._lent += 1
             try:
-                await checkout.enter()
-                connection = TenantConnection(checkout)
-                if self._user_setup is not None:
-                    await self._user_setup(connection)
-            except SessionRefused:
-                self.counters.sessions_refused += 1
+                return await self._bring_in(proxy, frame)
+            except BaseException as error:
+                self._lent -= 1
                 proxy.terminate()
-                continue
-            except asyncio.CancelledError:
-                proxy.terminate()
+                if isinstance(error, SessionRefused):
+                    self.counters.sessions_refused += 1
+                    continue
+                self.counters.preludes_failed += not isinstance(error, asyncio.CancelledError)
                 raise
-            except BaseException:
-                self.counters.preludes_failed += 1
-                proxy.terminate()
-                raise
-            self.counters.checkouts += 1
-            return connection
+
+    async def _bring_in(self, proxy: Any, frame: TenantContext | None) -> TenantConnection:
+        session: Session = proxy.interlock_session
+        session.in_use = True
+        self.mode.saturated = self._lent >= self._max_size
+        checkout = Checkout(self.mode, session, proxy, frame, self._sealer)
+        await checkout.enter()
+        connection = TenantConnection(checkout)
+        if self._user_setup is not None:
+            await self._user_setup(connection)
+        self.counters.checkouts += 1
+        return connection
 
     async def open_apart(self) -> asyncpg.Connection:
         """Log in outside the pool, for what a reset would undo. The caller closes the connection."""
@@ -136,10 +140,25 @@ class RolePool:
         return isinstance(connection, TenantConnection) and connection._checkout.mode is self.mode
 
     async def release(self, connection: TenantConnection, timeout: float | None = None) -> None:
-        """Take a session back; the second time it does nothing."""
-        proxy = connection._checkout.surrender()
-        if proxy is not None:
-            await self._pool.release(proxy, timeout=timeout)
+        """Take a session back; the second time it does nothing.
+
+        Raises:
+            asyncpg.InterfaceError: an operation is still under way on it; the session is closed.
+
+        """
+        checkout = connection._checkout
+        proxy = checkout.surrender()
+        if proxy is None:
+            return
+        self._lent -= 1
+        if checkout.sending:
+            self.counters.resets_failed += 1
+            proxy.terminate()
+            raise asyncpg.InterfaceError(
+                "the connection was released while an operation was in progress on it, and is closed: await the "
+                "operation first"
+            )
+        await self._pool.release(proxy, timeout=timeout)
 
     # --- asyncpg's callbacks: they run in the context of whoever comes by, and must not see it
 
@@ -195,7 +214,7 @@ class RolePool:
             mode=self.mode.name,
             size=self._pool.get_size(),
             idle=self._pool.get_idle_size(),
-            max_size=self._pool.get_max_size(),
+            max_size=self._max_size,
             checkouts=counted.checkouts,
             resets_failed=counted.resets_failed,
             preludes_failed=counted.preludes_failed,

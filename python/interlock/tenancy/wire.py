@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
 SYNC = b"S\x00\x00\x00\x04"
 # The unnamed portal, all rows.
 EXECUTE = b"E\x00\x00\x00\x09\x00\x00\x00\x00\x00"
@@ -24,7 +22,7 @@ def call(function: int, *parameters: str) -> bytes:
 
     There is no name in it, of a statement or of a function, that could lead anywhere else.
     """
-    return _message(b"F", struct.pack("!I", function) + _values(parameters))
+    return _message(b"F", function.to_bytes(4, "big") + _values(parameters))
 
 
 def text_array(values: list[str]) -> str:
@@ -35,9 +33,12 @@ def text_array(values: list[str]) -> str:
 
 def _values(parameters: tuple[str, ...]) -> bytes:
     """Parameters in text format, and text format for the result."""
-    encoded = [parameter.encode() for parameter in parameters]
-    values = b"".join(struct.pack("!I", len(value)) + value for value in encoded)
-    return struct.pack("!HH", 0, len(encoded)) + values + b"\x00\x00"
+    parts = [b"\x00\x00", len(parameters).to_bytes(2, "big")]
+    for parameter in parameters:
+        value = parameter.encode()
+        parts += (len(value).to_bytes(4, "big"), value)
+    parts.append(b"\x00\x00")
+    return b"".join(parts)
 
 
 def _text(text: str) -> bytes:
@@ -45,4 +46,4 @@ def _text(text: str) -> bytes:
 
 
 def _message(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack("!I", len(body) + 4) + body
+    return kind + (len(body) + 4).to_bytes(4, "big") + body
