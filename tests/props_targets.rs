@@ -218,8 +218,15 @@ fn object() -> impl Strategy<Value = String> {
 /// Work must grow with the input, not with its square: a text twice as long has twice the words.
 #[test]
 fn long_lines_are_read_whole_or_not_at_all() {
-    let many = format!("docker stop {}", "web ".repeat(10_000));
-    assert_eq!(actions(&many)[0].targets.len(), 10_000);
+    let many = |count| format!("docker stop {}", "web ".repeat(count));
+    assert_eq!(actions(&many(1024))[0].targets.len(), 1024);
+    assert!(actions(&many(1025))[0].dynamic);
+    let scope = |length| format!("docker -H {} stop web", "x".repeat(length));
+    assert_eq!(actions(&scope(4096))[0].targets, ["web"]);
+    assert!(actions(&scope(4097))[0].dynamic);
+    let exports = "export A=1; export DOCKER_HOST=a; ".repeat(1_800);
+    let last = actions(&format!("{exports} docker stop web"));
+    assert_eq!(last[0].logical_keys(), ["stop:web@host=a"]);
     let nested = "sudo ".repeat(12_000) + "docker stop web";
     assert_eq!(actions(&nested)[0].targets, ["web"]);
     let pairs = format!("kubectl delete {} {}", vec!["pod"; 5_000].join(","), "x ".repeat(5_000));

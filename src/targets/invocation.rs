@@ -10,6 +10,9 @@ use super::option::{Reader, Seen, Unclear, Value};
 use super::registry::Registry;
 use super::setting::{Known, Setting, joined};
 
+/// Longest scope in bytes that keys may carry: each key repeats it.
+const MAX_SCOPE: usize = 4096;
+
 /// The action of `tool` with these words behind it; `None` if no verb is asked for.
 pub(super) fn read(
     registry: &Registry,
@@ -20,8 +23,7 @@ pub(super) fn read(
 ) -> Option<Action> {
     let mut line = Line { grammar, tool: tool.to_owned(), verb: None, meaning: Meaning::default() };
     let found = line.read(registry, words);
-    let verb_unknown = found.is_err();
-    if !verb_unknown && line.verb.is_none() {
+    if found.is_ok() && line.verb.is_none() {
         return None;
     }
     Some(line.action(found, setting))
@@ -54,6 +56,7 @@ struct Asked {
 impl Line {
     fn read(&mut self, registry: &Registry, words: &[Argument]) -> Result<Vec<Object>, Unclear> {
         let mut words = words;
+        let mut delegated = false;
         loop {
             self.leading_options(&mut words)?;
             let Some((first, rest)) = words.split_first() else {
@@ -64,11 +67,12 @@ impl Line {
             }
             let first = first.literal().ok_or(Unclear)?;
             words = rest;
-            let Some(inner) =
-                self.grammar.delegates.get(first).and_then(|name| registry.grammar(name))
-            else {
+            // Once is enough, and a registered grammar may delegate to itself.
+            let inner = self.grammar.delegates.get(first).filter(|_| !delegated);
+            let Some(inner) = inner.and_then(|tool| registry.grammar(tool)) else {
                 return self.verb_and_operands(first, words);
             };
+            delegated = true;
             self.tool = format!("{} {first}", self.tool);
             self.grammar = inner;
         }
@@ -169,6 +173,7 @@ impl Line {
 
     fn action(mut self, found: Result<Vec<Object>, Unclear>, setting: &Setting) -> Action {
         self.meaning.take_setting(&self.grammar, setting);
+        self.meaning.refuse_long_scope();
         let meaning = self.meaning;
         let unclear = found.is_err() || meaning.scope_unknown || setting.reads_operands;
         let dynamic = !meaning.help && (unclear || meaning.selects);
@@ -270,6 +275,18 @@ impl Meaning {
             }
             Some(Known::Unknown) if user_matters => self.scope_unknown = true,
             _ => {}
+        }
+    }
+
+    /// No host, path or name is that long, and the keys of many targets would multiply it.
+    fn refuse_long_scope(&mut self) {
+        let length = |value: &ScopeValue| match value {
+            ScopeValue::One(one) => one.len(),
+            ScopeValue::Many(many) => many.iter().map(|one| one.len() + 1).sum(),
+        };
+        if self.scope.values().map(length).sum::<usize>() > MAX_SCOPE {
+            self.scope.clear();
+            self.scope_unknown = true;
         }
     }
 

@@ -1,11 +1,8 @@
 //! kubectl's `TYPE NAME…` and `TYPE/NAME…` operands.
 
 use super::grammar::Grammar;
-use super::operand::Object;
+use super::operand::{MAX_OBJECTS, Object};
 use super::option::Unclear;
-
-/// Most objects one command may name: `TYPE,TYPE NAME NAME` names every pair.
-const MAX_OBJECTS: usize = 1024;
 
 /// The objects of a resource command; parameters (`key=value`, `key-`) are left out.
 pub(super) fn resources(grammar: &Grammar, operands: &[&str]) -> Result<Vec<Object>, Unclear> {

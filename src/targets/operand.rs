@@ -6,6 +6,9 @@ use super::grammar::{Grammar, Target, Verb};
 use super::option::Unclear;
 use super::{kubernetes, systemd};
 
+/// Most objects that one command may name; more are not told apart.
+pub(super) const MAX_OBJECTS: usize = 1024;
+
 /// One target: its name, and its name with its kind as the logical key carries it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Object {
@@ -74,6 +77,9 @@ pub(super) fn objects(
 
 /// The words as they are; an empty one names nothing.
 fn literals(words: &[Argument]) -> Result<Vec<&str>, Unclear> {
+    if words.len() > MAX_OBJECTS {
+        return Err(Unclear);
+    }
     words.iter().map(|word| word.literal().filter(|text| !text.is_empty()).ok_or(Unclear)).collect()
 }
 

@@ -91,6 +91,12 @@ impl Registry {
         registered.or_else(|| TOOLS.by_tool.get(tool).cloned())
     }
 
+    /// Whether a variable of the environment belongs to the scope of some tool.
+    pub(super) fn reads(&self, variable: &str) -> bool {
+        let mut grammars = TOOLS.by_tool.values().chain(self.tables());
+        grammars.any(|grammar| grammar.environment.contains_key(variable))
+    }
+
     /// What the first pattern that matches says.
     pub(super) fn matched(&self, command: &str) -> Option<Action> {
         self.0.iter().find_map(|registered| match &registered.form {

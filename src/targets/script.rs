@@ -50,6 +50,8 @@ impl Walk {
             self.pipeline(pipeline, setting, depth);
             if !item.background {
                 follow(pipeline, connective, setting);
+                // Each command takes a copy: only what a grammar reads is worth one.
+                setting.variables.retain(|name, _| self.registry.reads(name));
             }
         }
     }
@@ -92,7 +94,7 @@ impl Walk {
 /// The words of one simple command in which every byte stands for itself, most of all commands: it
 /// need not be parsed. Reserved words are no tools, so they need no care here.
 fn plain_words(text: &str) -> Option<Vec<Argument>> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b" _./:,@%+=-".contains(&b);
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b" _./:,@%=-".contains(&b);
     if text.len() > shell::MAX_BYTES || !text.bytes().all(plain) {
         return None;
     }
