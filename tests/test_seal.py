@@ -7,13 +7,14 @@ import hashlib
 import hmac
 import pickle
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interlock._native import scope_key_pads
 from interlock.schema import migrate
 from interlock.tenancy import InvalidOrgId, Key, rotate_scope_key
 from interlock.tenancy.seal import ENVIRONMENT_VARIABLE, LIFETIME, generate_key, key_for, seal
@@ -81,8 +82,6 @@ def test_only_an_org_id_can_be_sealed() -> None:
 
 # --- in PostgreSQL
 
-Connect = Callable[[str], AsyncIterator[asyncpg.Connection]]
-
 
 @pytest.fixture
 async def owner(
@@ -140,44 +139,40 @@ async def test_a_sealed_scope_sees_its_own_org(app: asyncpg.Connection) -> None:
         assert await app.fetchval("SELECT count(*) FROM items JOIN tags ON tags.item = items.id") == 1
 
 
-@pytest.mark.parametrize(
-    "injected",
-    [
-        f"SET app.current_org_id = '{ORG_B}'",
-        f"SELECT set_config('app.current_org_id', '{ORG_B}', true)",
-        "SET app.current_org_id = ''",
-        "RESET app.current_org_id",
-        "RESET ALL",
-        "SET interlock.seal = ''",
-        "SET interlock.seal = 'a.b.c'",
-        "SET interlock.seal = '...'",
-        "SELECT set_config('interlock.seal', replace(current_setting('interlock.seal'), '.', '.9'), false)",
-        "SELECT set_config('interlock.seal', current_setting('interlock.seal') || '0', false)",
-        "SELECT set_config('interlock.seal', upper(current_setting('interlock.seal')), false)",
-    ],
-)
-async def test_an_injected_setting_is_42501(app: asyncpg.Connection, injected: str) -> None:
-    await enter(app, ORG_A)
-    secret = await app.fetchval("SELECT split_part(current_setting('interlock.seal'), '.', 3)")
-    async with app.transaction():
-        await app.execute(injected)
-        with pytest.raises(REFUSED) as refusal:
-            async with app.transaction():
-                await orgs(app)
-        told = f"{refusal.value} {refusal.value.detail} {refusal.value.hint}"
-        assert ORG_A not in told
-        assert ORG_B not in told
-        assert secret not in told
-        for statement in (
-            f"INSERT INTO items VALUES (1000, '{ORG_B}')",
-            f"UPDATE items SET id = 1001 WHERE org_id = '{ORG_B}' AND id = 1",
-            f"DELETE FROM items WHERE org_id = '{ORG_B}'",
-        ):
-            with pytest.raises(REFUSED):
-                async with app.transaction():
-                    await app.execute(statement)
-    await enter(app, ORG_A)
-    assert await orgs(app) == {ORG_A}
+INJECTED = [
+    f"SET app.current_org_id = '{ORG_B}'",
+    f"SELECT set_config('app.current_org_id', '{ORG_B}', true)",
+    "SET app.current_org_id = ''",
+    "RESET app.current_org_id",
+    "RESET ALL",
+    "SET interlock.seal = ''",
+    "SET interlock.seal = 'a.b.c'",
+    "SET interlock.seal = '...'",
+    "SELECT set_config('interlock.seal', replace(current_setting('interlock.seal'), '.', '.9'), false)",
+    "SELECT set_config('interlock.seal', current_setting('interlock.seal') || '0', false)",
+    "SELECT set_config('interlock.seal', upper(current_setting('interlock.seal')), false)",
+]
+
+
+async def test_an_injected_setting_is_42501(app: asyncpg.Connection) -> None:
+    for injected in INJECTED:
+        await enter(app, ORG_A)
+        secret = await app.fetchval("SELECT split_part(current_setting('interlock.seal'), '.', 3)")
+        async with app.transaction():
+            await app.execute(injected)
+            for statement in (
+                "SELECT * FROM items",
+                f"INSERT INTO items VALUES (1000, '{ORG_B}')",
+                f"UPDATE items SET id = 1001 WHERE org_id = '{ORG_B}' AND id = 1",
+                f"DELETE FROM items WHERE org_id = '{ORG_B}'",
+            ):
+                with pytest.raises(REFUSED) as refusal:
+                    async with app.transaction():
+                        await app.execute(statement)
+                told = f"{refusal.value} {refusal.value.detail} {refusal.value.hint}"
+                assert not [shown for shown in (ORG_A, ORG_B, secret) if shown in told], injected
+        await enter(app, ORG_A)
+        assert await orgs(app) == {ORG_A}
 
 
 async def test_a_fresh_session_has_no_scope(app: asyncpg.Connection) -> None:
@@ -251,7 +246,14 @@ async def test_migrating_again_keeps_the_key(
         assert await orgs(app) == {ORG_A}
 
 
-async def test_only_the_definer_reads_the_keys(app: asyncpg.Connection, db: asyncpg.Connection) -> None:
+async def test_only_the_definer_reads_the_keys(
+    owner: asyncpg.Connection, app: asyncpg.Connection, db: asyncpg.Connection, database_roles: Roles
+) -> None:
+    # As the owner's default privileges would; migrating takes it back.
+    await owner.execute(
+        f'GRANT ALL ON interlock.scope_keys TO PUBLIC, "{database_roles.app}", "{database_roles.admin}"'
+    )
+    await migrate(owner, tenant_role=database_roles.app, admin_role=database_roles.admin)
     for connection in (app, db):
         for statement in (
             "SELECT * FROM interlock.scope_keys",
@@ -261,8 +263,9 @@ async def test_only_the_definer_reads_the_keys(app: asyncpg.Connection, db: asyn
         ):
             with pytest.raises(REFUSED):
                 await connection.execute(statement)
+    pads = [pad.hex() for pad in scope_key_pads(KEY)]
     source = await app.fetchval("SELECT string_agg(prosrc, '') FROM pg_proc")
-    assert "0123456789abcdef" * 2 not in source
+    assert not [pad for pad in pads if pad in source]
 
 
 async def test_a_prepared_statement_follows_the_org(app: asyncpg.Connection) -> None:
@@ -282,29 +285,29 @@ async def test_a_local_seal_ends_with_its_transaction(app: asyncpg.Connection) -
         await orgs(app)
 
 
-async def test_parallel_workers_do_not_break_the_seal(owner: asyncpg.Connection, app: asyncpg.Connection) -> None:
+async def test_the_seal_is_not_verified_in_a_parallel_worker(app: asyncpg.Connection) -> None:
     """A worker has a process id of its own, for which no seal was made."""
-    await owner.execute("ALTER TABLE items SET (parallel_workers = 2)")
-    await app.execute(
-        "SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;"
-        "SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off"
-    )
+    forced = "debug_parallel_query" if app.get_server_version().major >= 16 else "force_parallel_mode"
+    await app.execute(f"SET {forced} = on")
     await enter(app, ORG_A)
-    plan = "\n".join(row[0] for row in await app.fetch("EXPLAIN SELECT count(*) FROM items"))
-    assert await app.fetchval("SELECT count(*) FROM items") == 100, plan
+    # Not fetchval: asking for one row alone keeps the plan out of the workers.
+    assert await app.fetch("SELECT interlock.current_org()") == [(ORG_A,)]
     assert await orgs(app) == {ORG_A}
 
 
-async def test_temporary_objects_do_not_shadow_what_the_function_calls(app: asyncpg.Connection) -> None:
+async def test_what_the_function_calls_cannot_be_replaced(
+    owner: asyncpg.Connection, app: asyncpg.Connection, app_role_name: str
+) -> None:
+    await owner.execute(f'CREATE SCHEMA evil; GRANT ALL ON SCHEMA evil TO "{app_role_name}"')
     await enter(app, ORG_A)
-    await app.execute(
-        "CREATE FUNCTION pg_temp.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT ''::bytea $$;"
-        "CREATE FUNCTION pg_temp.encode(bytea, text) RETURNS text LANGUAGE sql AS $$ SELECT '' $$;"
-        "CREATE TEMP TABLE scope_keys (id text, inner_pad bytea, outer_pad bytea);"
-        f"SET app.current_org_id = '{ORG_B}'"
-    )
+    for schema in ("evil", "pg_temp"):
+        await app.execute(
+            f"CREATE FUNCTION {schema}.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT ''::bytea $$;"
+            f"CREATE TABLE {schema}.scope_keys (id text, inner_pad bytea, outer_pad bytea)"
+        )
+    await app.execute(f"SET search_path = evil, pg_temp, pg_catalog; SET app.current_org_id = '{ORG_B}'")
     with pytest.raises(REFUSED):
-        await orgs(app)
+        await app.fetch("SELECT * FROM public.items")
 
 
 async def test_another_setting_may_hold_the_org(owner: asyncpg.Connection, app: asyncpg.Connection) -> None:
