@@ -17,7 +17,7 @@ const DETACH: usize = 2 << 10;
 /// What the canonical form does not cover is returned as it is. It is itself a command that runs the
 /// same under `dash -c`, `bash -c` and `bash --posix -c`.
 ///
-/// Raises CanonicalizationError if the command holds a NUL or a lone surrogate.
+/// Raises `CanonicalizationError` if the command holds a NUL or a lone surrogate.
 #[pyfunction]
 pub(super) fn canonical_shell<'py>(
     command: &Bound<'py, PyString>,
@@ -32,7 +32,7 @@ pub(super) fn canonical_shell<'py>(
 
 /// Return the first `length` hex digits of the SHA-256 of `canonical_shell(command)` in UTF-8.
 ///
-/// Raises CanonicalizationError if the command holds a NUL or a lone surrogate, and ValueError if
+/// Raises `CanonicalizationError` if the command holds a NUL or a lone surrogate, and `ValueError` if
 /// `length` is not from 1 to 64.
 #[pyfunction]
 #[pyo3(
