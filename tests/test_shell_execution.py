@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from interlock import canonical_shell
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "bash --posix": ["bash", "--posix"]}
@@ -45,17 +46,29 @@ done
 wait
 """
 
-FRAGMENTS = (
-    ["a", "b", "c", "-", "x=", "A=", ":", "/", ".", ",", "@", "%", "+", "0", "1", "\u00e9", "\u00a0"]
-    + ["''", '""', "'a'", '"b"', "'a b'", '"a  b"', "\\ ", "\\*", "'*'", '"?"', "'-'", "'['", "\\]", "'~'"]
-    + ["*", "?", "[", "]", "[ab]", "[a-c]", "[!a]", "[a'-'c]", "^", "!", "~", "~/", "{", "}", "{a,b}", "..", "{1..2}"]
-    + ["$", "$X", '"$X"', "${X}", "$G", '"$G"', "$O", "$C", "$B", "$E", '"$E"', "$U", "$1", "$2", '"$@"', "$@", '"$*"', "$#"]
-    + ['"$X b"', '"a$X"', '"${E:-a  b}"', "${U:-'p q'}", "$(f0 q)", '"$(f0 \'q  r\')"', "`f0 q`", "$((1+1))", '"`f0 q`"']
-    + ["\\\n", "#", "\\a", "\\$", '"\\$X"', '"\\a"', "'\\'", "\r", "\f", "\t", "'\n'", "\\\\", "'\"'", "\"'\"", "=", "n[0]=", "n+="]
-)
-COMMANDS = ["f0", "f0", "f0", "f1", "'f0'", "f\\0", "'if'", '"f0"', ":", "export", "readonly", "set -f", "alias", "f0 in", "$U", "if", "time"]
-SEPARATORS = [";", " ; ", "\n", "\n\n", " &&", "|| ", " | ", "|", "&&\n", "|\n", "; # c\n", " # c \\\n", ";\n", " & ", "|&", "; ;", "\\\n;"]
-REDIRECTIONS = [">o", "> o", "1>o", ">>o", "2>o", "2>&1", ">&2", "<a", "0<a", "<>a", ">|o", "<<E", "<<-E", "<<'E'", "<<\\E", "2 >o", "'2'>o", "&>o", ">&o", "<<<x"]
+# fmt: off
+FRAGMENTS = [
+    "a", "b", "c", "-", "x=", "A=", ":", "/", ".", ",", "@", "%", "+", "0", "1", "\u00e9", "\u00a0",
+    "''", '""', "'a'", '"b"', "'a b'", '"a  b"', "\\ ", "\\*", "'*'", '"?"', "'-'", "'['", "\\]", "'~'",
+    "*", "?", "[", "]", "[ab]", "[a-c]", "[!a]", "[a'-'c]", "^", "!", "~", "~/", "{", "}", "{a,b}", "..", "{1..2}",
+    "$", "$X", '"$X"', "${X}", "$G", '"$G"', "$O", "$C", "$B", "$E", '"$E"', "$U", "$1", "$2", '"$@"', "$@",
+    '"$*"', "$#", '"$X b"', '"a$X"', '"${E:-a  b}"', "${U:-'p q'}", "$(f0 q)", '"$(f0 \'q  r\')"', "`f0 q`",
+    "$((1+1))", '"`f0 q`"', "\\\n", "#", "\\a", "\\$", '"\\$X"', '"\\a"', "'\\'", "\r", "\f", "\t", "'\n'",
+    "\\\\", "'\"'", "\"'\"", "=", "n[0]=", "n+=",
+]
+COMMANDS = [
+    "f0", "f0", "f0", "f1", "'f0'", "f\\0", "'if'", '"f0"', ":", "export", "readonly", "set -f", "alias", "f0 in",
+    "$U", "if", "time",
+]
+SEPARATORS = [
+    ";", " ; ", "\n", "\n\n", " &&", "|| ", " | ", "|", "&&\n", "|\n", "; # c\n", " # c \\\n", ";\n", " & ", "|&",
+    "; ;", "\\\n;",
+]
+REDIRECTIONS = [
+    ">o", "> o", "1>o", ">>o", "2>o", "2>&1", ">&2", "<a", "0<a", "<>a", ">|o", "<<E", "<<-E", "<<'E'", "<<\\E",
+    "2 >o", "'2'>o", "&>o", ">&o", "<<<x",
+]
+# fmt: on
 BODIES = ["x\n", "\t$X y\n", "  'q' \"r\"\n", "\\$X `f0 z`\n", "", "EOF\n", "a\\\nb\n"]
 
 
@@ -130,9 +143,7 @@ def run(shell: str, texts: list[str], place: Path) -> list[tuple[object, ...]]:
 
 def observed(place: Path, number: int) -> tuple[object, ...]:
     output = (place / f"{number}.out").read_bytes()
-    files = {
-        path.name.encode(errors="surrogateescape"): path.read_bytes() for path in (place / str(number)).iterdir()
-    }
+    files = {path.name.encode(errors="surrogateescape"): path.read_bytes() for path in (place / str(number)).iterdir()}
     records = {name: unordered_lines(text) for name, text in files.items()}
     return (place / f"{number}.status").read_text(), unordered_lines(output), records
 

@@ -1,5 +1,7 @@
 //! Which characters of a word are active, and so must keep the way they were quoted.
 
+use std::ops::Range;
+
 use super::ast::{Piece, Word};
 use super::atoms::Atom;
 use super::names::{is_name, is_name_byte};
@@ -29,7 +31,10 @@ pub(super) enum Place {
 ///   value holds one): `[a-z]` is not `[a'-'z]`;
 /// * it follows an expansion, whose value can end in a backslash.
 pub(super) fn classify(atoms: &[Atom<'_>], place: Place) -> Option<Word> {
-    let active = active(atoms, place)?;
+    if atoms.contains(&Atom::Bare('$')) && gives_a_lone_dollar_meaning(atoms) {
+        return None;
+    }
+    let active = active(atoms, place);
     let mut pieces: Vec<Piece> = Vec::new();
     for (&atom, &active) in atoms.iter().zip(&active) {
         match (atom, pieces.last_mut()) {
@@ -56,10 +61,19 @@ fn may_spread(raw: &str) -> bool {
     raw == "$@" || raw.starts_with("${") && raw.contains('@')
 }
 
-fn active(atoms: &[Atom<'_>], place: Place) -> Option<Vec<bool>> {
+/// Whether a `$` that stands for itself does more than that in this word. Beside an unquoted expansion
+/// it keeps bash from splitting (`$x$`, but not `$x'$'`), and what brace expansion puts behind it is
+/// read again.
+fn gives_a_lone_dollar_meaning(atoms: &[Atom<'_>]) -> bool {
+    brace_expansion(atoms).is_some() || atoms.iter().any(|atom| matches!(atom, Atom::Expansion(_)))
+}
+
+fn active(atoms: &[Atom<'_>], place: Place) -> Vec<bool> {
     let mut active = vec![false; atoms.len()];
     mark_bracketed(atoms, &mut active);
-    mark_braced(atoms, &mut active)?;
+    if let Some(open) = brace_expansion(atoms) {
+        mark_bare(atoms, &mut active, open..atoms.len());
+    }
     mark_tildes(atoms, place, &mut active);
     let mut after_expansion = false;
     for (index, &atom) in atoms.iter().enumerate() {
@@ -74,7 +88,7 @@ fn active(atoms: &[Atom<'_>], place: Place) -> Option<Vec<bool>> {
         }
     }
     mark_assignment(atoms, place, &mut active);
-    Some(active)
+    active
 }
 
 /// Marks what can lie inside a bracket expression, brackets included.
@@ -84,28 +98,18 @@ fn mark_bracketed(atoms: &[Atom<'_>], active: &mut [bool]) {
     if let (Some(first), Some(last)) =
         (atoms.iter().position(opens), atoms.iter().rposition(closes))
     {
-        mark_bare(atoms, active, first, last + 1);
+        mark_bare(atoms, active, first..last + 1);
     }
 }
 
-/// Marks everything from a brace that bash may expand. Brace expansion works on the text itself: what
-/// it puts side by side is read again, so a `$` that stands for itself may not stay one.
-fn mark_braced(atoms: &[Atom<'_>], active: &mut [bool]) -> Option<()> {
-    let Some(open) = atoms.iter().position(|atom| *atom == Atom::Bare('{')) else {
-        return Some(());
-    };
+/// Where the first brace stands that bash may expand. Brace expansion works on the text itself, so
+/// that everything behind the brace can come to stand beside something else.
+fn brace_expansion(atoms: &[Atom<'_>]) -> Option<usize> {
+    let open = atoms.iter().position(|atom| *atom == Atom::Bare('{'))?;
     let after = &atoms[open..];
-    let Some(close) = after.iter().rposition(|atom| *atom == Atom::Bare('}')) else {
-        return Some(());
-    };
-    if !after[..close].iter().any(|atom| matches!(atom, Atom::Bare(',' | '.'))) {
-        return Some(());
-    }
-    if atoms.contains(&Atom::Bare('$')) {
-        return None;
-    }
-    mark_bare(atoms, active, open, atoms.len());
-    Some(())
+    let close = after.iter().rposition(|atom| *atom == Atom::Bare('}'))?;
+    let separated = after[..close].iter().any(|atom| matches!(atom, Atom::Bare(',' | '.')));
+    separated.then_some(open)
 }
 
 /// Marks each tilde-prefix (POSIX.1-2024, XCU 2.6.1): at the start of a word, and in what may be an
@@ -113,35 +117,48 @@ fn mark_braced(atoms: &[Atom<'_>], active: &mut [bool]) -> Option<()> {
 /// unquoted too.
 fn mark_tildes(atoms: &[Atom<'_>], place: Place, active: &mut [bool]) {
     let assigns = place == Place::Value || assignment_form(atoms).is_some();
-    for (index, _) in atoms.iter().enumerate().filter(|(_, atom)| **atom == Atom::Bare('~')) {
-        let start = match index.checked_sub(1) {
-            None => 0,
-            Some(before) if assigns && matches!(atoms[before], Atom::Bare(':' | '=')) => before,
-            Some(_) => continue,
-        };
-        let end = atoms[index..].iter().position(|atom| *atom == Atom::Bare('/'));
-        let bare = atoms[index..].iter().take_while(|atom| matches!(atom, Atom::Bare(_))).count();
-        mark_bare(atoms, active, start, index + end.map_or(bare, |end| bare.min(end + 1)));
+    let mut in_prefix = false;
+    for (index, atom) in atoms.iter().enumerate() {
+        if *atom == Atom::Bare('~') {
+            match index.checked_sub(1) {
+                None => in_prefix = true,
+                Some(before) if assigns && matches!(atoms[before], Atom::Bare(':' | '=')) => {
+                    active[before] = true;
+                    in_prefix = true;
+                }
+                Some(_) => {}
+            }
+        }
+        in_prefix &= matches!(atom, Atom::Bare(_));
+        active[index] |= in_prefix;
+        in_prefix &= *atom != Atom::Bare('/');
     }
 }
 
-/// Marks `NAME=` where it counts: where the command may take it as an assignment, or where something
-/// in the value is expanded differently in one.
+/// Marks `NAME=` where it counts: where the command may take it as an assignment, or where a tilde in
+/// the value is expanded only in one.
 fn mark_assignment(atoms: &[Atom<'_>], place: Place, active: &mut [bool]) {
     let Some(length) = assignment_form(atoms) else { return };
+    let tilde = || {
+        atoms
+            .iter()
+            .zip(active.iter())
+            .skip(length)
+            .any(|(atom, active)| *active && *atom == Atom::Bare('~'))
+    };
     let counts = match place {
-        Place::Argument { declares } => declares || active[length..].iter().any(|&active| active),
-        Place::Target => active[length..].iter().any(|&active| active),
+        Place::Argument { declares } => declares || tilde(),
+        Place::Target => tilde(),
         Place::Name | Place::Value => false,
     };
     if counts {
-        mark_bare(atoms, active, 0, length);
+        mark_bare(atoms, active, 0..length);
     }
 }
 
-fn mark_bare(atoms: &[Atom<'_>], active: &mut [bool], start: usize, end: usize) {
-    for (atom, active) in atoms.iter().zip(active).take(end).skip(start) {
-        *active |= matches!(atom, Atom::Bare(_));
+fn mark_bare(atoms: &[Atom<'_>], active: &mut [bool], range: Range<usize>) {
+    for index in range {
+        active[index] |= matches!(atoms[index], Atom::Bare(_));
     }
 }
 

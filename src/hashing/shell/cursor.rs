@@ -62,10 +62,10 @@ impl<'a> Parser<'a> {
         Some(next)
     }
 
-    /// Refuses a newline in the middle of a word or blank while a here-document waits for the next
-    /// line: shells disagree on where its body starts.
+    /// Refuses a newline inside an expansion while a here-document waits for the next line: shells
+    /// disagree on where its body starts.
     pub(super) fn newline_inside_a_line(&self) -> Option<()> {
-        self.pending.is_empty().then_some(())
+        (self.depth == 0 || self.pending.is_empty()).then_some(())
     }
 
     /// Steps over backslash-newline pairs.

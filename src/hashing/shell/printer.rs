@@ -4,6 +4,7 @@
 //! in single quotes where not.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use super::ast::{
     Connective, HereDocument, List, Piece, Pipeline, Redirection, SimpleCommand, Source, Word,
@@ -143,7 +144,9 @@ impl Printer {
 
     /// `assigns`: an unquoted `NAME=` would count where this word stands.
     fn word(&mut self, word: &Word, assigns: bool) {
+        let pinned = Pinned::of(&word.pieces);
         let mut in_double_quotes = false;
+        let mut before = None;
         for (index, piece) in word.pieces.iter().enumerate() {
             let quoted = matches!(piece, Piece::Quoted(_));
             if quoted != in_double_quotes {
@@ -154,7 +157,8 @@ impl Printer {
                 Piece::Literal(text) => {
                     let needs_quotes = text.is_empty()
                         || !text.bytes().all(is_safe)
-                        || is_pinned(&word.pieces, index)
+                        || pinned.holds(index)
+                        || goes_on(before)
                         || assigns && index == 0 && starts_with_assignment(text);
                     if needs_quotes {
                         self.quote(text);
@@ -166,6 +170,7 @@ impl Printer {
                     self.line.push_str(text);
                 }
             }
+            before = Some(piece);
         }
         if in_double_quotes {
             self.line.push('"');
@@ -184,26 +189,40 @@ fn is_safe(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_./:,@%+=-".contains(&byte) || !byte.is_ascii()
 }
 
-/// Whether a literal piece would become active without its quotes, because of what stands around it:
-/// an expansion before it, a tilde-prefix it would prolong, a bracket or brace around it.
-fn is_pinned(pieces: &[Piece], index: usize) -> bool {
-    let (before, after) = (&pieces[..index], &pieces[index + 1..]);
-    let holds = |piece: &Piece, char: char| match piece {
-        Piece::Active(text) => text.contains(char),
-        Piece::Expansion(_) => matches!(char, '[' | ']'),
-        Piece::Literal(_) | Piece::Quoted(_) => false,
-    };
-    let bracketed =
-        before.iter().any(|piece| holds(piece, '[')) && after.iter().any(|piece| holds(piece, ']'));
-    let braced = before.iter().any(|piece| holds(piece, '{'));
-    let continued = match before.last() {
+/// Where literal pieces of a word would become active without their quotes, because of what stands
+/// around them: a bracket, a brace.
+struct Pinned {
+    bracketed: Range<usize>,
+    braced: usize,
+}
+
+impl Pinned {
+    fn of(pieces: &[Piece]) -> Self {
+        let holds = |piece: &Piece, char: char| match piece {
+            Piece::Active(text) => text.contains(char),
+            Piece::Expansion(_) => matches!(char, '[' | ']'),
+            Piece::Literal(_) | Piece::Quoted(_) => false,
+        };
+        let first =
+            |char| pieces.iter().position(|piece| holds(piece, char)).unwrap_or(pieces.len());
+        let closed = pieces.iter().rposition(|piece| holds(piece, ']')).unwrap_or(0);
+        Self { bracketed: first('[')..closed, braced: first('{') }
+    }
+
+    fn holds(&self, index: usize) -> bool {
+        self.bracketed.contains(&index) || index > self.braced
+    }
+}
+
+/// Whether the piece before a literal one would go on into it: an expansion, a tilde-prefix.
+fn goes_on(before: Option<&Piece>) -> bool {
+    match before {
         Some(Piece::Expansion(_)) => true,
         Some(Piece::Active(text)) => {
             text.rfind('~').is_some_and(|tilde| !text[tilde..].contains('/'))
         }
         Some(Piece::Literal(_) | Piece::Quoted(_)) | None => false,
-    };
-    bracketed || braced || continued
+    }
 }
 
 fn starts_with_assignment(text: &str) -> bool {
