@@ -59,6 +59,11 @@ class TenantPools:
             _default = self
         return self
 
+    @property
+    def plan(self) -> Plan:
+        """What the pools were created with; the addresses do not show in its repr."""
+        return self._plan
+
     # --- use
 
     def acquire(self, *, timeout: float | None = None) -> Acquisition:

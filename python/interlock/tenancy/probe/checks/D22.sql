@@ -1,0 +1,8 @@
+-- A subscriber gets every tenant's rows.
+SELECT 'warning' AS severity, c.oid::regclass::text AS object,
+       'this table is published: whoever subscribes gets every tenant''s rows' AS message,
+       format('publication %I', pt.pubname) AS evidence,
+       '' AS fix
+FROM pg_publication_tables pt
+JOIN tenant_tables c ON c.relname = pt.tablename AND c.relnamespace::regnamespace::text = quote_ident(pt.schemaname)
+WHERE c.relrowsecurity
