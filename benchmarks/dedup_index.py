@@ -85,6 +85,10 @@ class Scan:
         return any(row[1] == digest for row in in_flight)
 
 
+def proposer(index: DedupIndex) -> Callable[[str], object]:
+    return lambda text: index.propose(Proposal.shell(text))
+
+
 def per_call(call: Callable[[str], object], texts: list[str]) -> float:
     began = time.perf_counter()
     for text in texts:
@@ -118,18 +122,18 @@ def main() -> None:
 
     for round_ in range(options.rounds):
         for size in sizes:
-            index = ours[size]
-            note("again", size, per_call(lambda text: index.propose(Proposal.shell(text)), fresh(spread(size, CALLS))))
-            new = [size + round_ * CALLS + number for number in range(CALLS)]
-            note("new", size, per_call(lambda text: index.propose(Proposal.shell(text)), fresh(new)))
-            for row in index.in_flight()[size:]:
-                index.transition(row.id, "cancelled")
+            propose = proposer(ours[size])
+            note("again", size, per_call(propose, fresh(spread(size, CALLS))))
+            note("new", size, per_call(propose, fresh(range(size + round_ * CALLS, size + (round_ + 1) * CALLS))))
+            for row in ours[size].in_flight()[size:]:
+                ours[size].transition(row.id, "cancelled")
             note("dict", size, per_call(dicts[size].propose, fresh(spread(size, CALLS))))
             note("scan", size, per_call(scans[size].propose, fresh(spread(size, max(1, SCANNED // size)))))
 
     best = {key: statistics.median(values) for key, values in samples.items()}
     print(
-        f"{platform.platform()}, {os.cpu_count()} cores, CPython {platform.python_version()}, median of {options.rounds}"
+        f"{platform.platform()}, {os.cpu_count()} cores, CPython {platform.python_version()}, "
+        f"median of {options.rounds} rounds"
     )
     print(f"{'in flight':>10} {'again':>9} {'new':>9} {'dict':>9} {'scan':>12} {'bytes/entry':>12}")
     for size in sizes:
@@ -143,9 +147,8 @@ def main() -> None:
             f"{what}: {high:,} / {low:,} = {ratio:.2f} (budget {BUDGET_RATIO}), "
             f"{rate / 1e6:.2f} M/s (budget {BUDGET_RATE / 1e6}): {verdict}"
         )
-    print(
-        f"memory: {heaps[high]:.0f} bytes an entry (budget {BUDGET_BYTES}): {'ok' if heaps[high] <= BUDGET_BYTES else 'MISSED'}"
-    )
+    verdict = "ok" if heaps[high] <= BUDGET_BYTES else "MISSED"
+    print(f"memory: {heaps[high]:.0f} bytes an entry (budget {BUDGET_BYTES}): {verdict}")
 
 
 if __name__ == "__main__":
