@@ -13,7 +13,7 @@ import httpx
 import pytest
 import uvicorn
 import websockets
-from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request, WebSocket
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request, WebSocket, WebSocketException
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -365,7 +365,10 @@ async def test_fire_and_forget_needs_spawn_scoped() -> None:
 # --- WebSockets
 
 
-async def test_a_server_that_cannot_deny_closes_the_websocket() -> None:
+@pytest.mark.parametrize(
+    ("refusal", "code"), [(HTTPException(401), 1008), (WebSocketException(4001, "no such key"), 4001)]
+)
+async def test_a_server_that_cannot_deny_closes_the_websocket(refusal: Exception, code: int) -> None:
     sent: list[dict[str, Any]] = []
 
     async def send(message: dict[str, Any]) -> None:
@@ -374,9 +377,12 @@ async def test_a_server_that_cannot_deny_closes_the_websocket() -> None:
     async def receive() -> dict[str, Any]:
         return {"type": "websocket.connect"}
 
-    scope = {"type": "websocket", "path": "/ws", "headers": [(b"x-key", b"bad")], "extensions": {}}
-    await TenantMiddleware(build(), resolve=resolve)(scope, receive, send)  # type: ignore[arg-type]
-    assert sent == [{"type": "websocket.close", "code": 1008, "reason": ""}]
+    async def refuse(connection: HTTPConnection) -> OrgId | None:
+        raise refusal
+
+    scope = {"type": "websocket", "path": "/ws", "headers": [], "extensions": {}}
+    await TenantMiddleware(build(), resolve=refuse)(scope, receive, send)  # type: ignore[arg-type]
+    assert [(message["type"], message["code"]) for message in sent] == [("websocket.close", code)]
 
 
 # --- a real server

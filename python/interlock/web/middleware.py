@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from starlette.exceptions import HTTPException
+from starlette.exceptions import HTTPException, WebSocketException
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -37,7 +37,7 @@ class TenantMiddleware:
         app: the ASGI application.
         resolve: returns the org id of a connection, or None for a request without a tenant, which then has no scope.
             It runs in ``pre_org_resolution_scope`` and may raise ``HTTPException``, which is rendered as the
-            application renders it (a WebSocket is denied). An org id that cannot be one answers 400.
+            application renders it (a WebSocket is denied), or ``WebSocketException``, which closes it. An org id that cannot be one answers 400.
 
     """
 
@@ -53,7 +53,7 @@ class TenantMiddleware:
         with FreshRoot():
             try:
                 tenant = await self._tenant_of(scope)
-            except HTTPException as refusal:
+            except (HTTPException, WebSocketException) as refusal:
                 await _refuse(refusal, scope, receive, send)
                 return
             if tenant is None:
@@ -78,8 +78,9 @@ def scope_of_request(org_id: OrgId) -> TenantScope:
         raise HTTPException(400, "invalid org id") from None
 
 
-async def _refuse(refusal: HTTPException, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+async def _refuse(refusal: HTTPException | WebSocketException, scope: Scope, receive: Receive, send: Send) -> None:
+    answers_http = scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", {})
+    if isinstance(refusal, HTTPException) and not answers_http:
         await WebSocketClose(_POLICY_VIOLATION)(scope, receive, send)
         return
 
