@@ -126,6 +126,43 @@ fn hostile_text() -> impl Strategy<Value = String> {
 }
 
 #[test]
+fn lines_are_joined_only_where_the_next_is_read_the_same() {
+    assert_eq!(canonical("make\nls").unwrap(), "make; ls");
+    let breaking = [
+        "alias ls=rm",
+        "unalias ls",
+        "set -e",
+        "shopt -s extglob",
+        "enable x",
+        "eval x",
+        ". x",
+        "source x",
+        "trap x EXIT",
+        "command alias ls=rm",
+        "builtin set -e",
+        "$x",
+        "\"$x\" y",
+        "'alias' ls=rm",
+        "readonly x",
+        "declare x",
+        "UID=1",
+        "BASH_ALIASES=x",
+        "echo $((1))",
+        "echo ${!x}",
+        "echo ${x:=y}",
+        "echo $LINENO",
+    ];
+    for line in breaking {
+        let text = format!("{line}\nls");
+        assert_eq!(canonical(&text).unwrap(), text);
+        assert_eq!(
+            canonical(&format!("{line} \n")).is_ok_and(|form| form == *line),
+            !line.contains("LINENO")
+        );
+    }
+}
+
+#[test]
 fn text_over_the_limit_is_its_own_form() {
     let within = format!("echo  {}", "a".repeat(MAX_BYTES - 6));
     assert!(matches!(canonical(&within), Ok(Cow::Owned(_))));

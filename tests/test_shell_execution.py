@@ -65,8 +65,8 @@ SEPARATORS = [
     "; ;", "\\\n;",
 ]
 REDIRECTIONS = [
-    ">o", "> o", "1>o", ">>o", "2>o", "2>&1", ">&2", "<a", "0<a", "<>a", ">|o", "<<E", "<<-E", "<<'E'", "<<\\E",
-    "2 >o", "'2'>o", "&>o", ">&o", "<<<x",
+    ">.o", "> .o", "1>.o", ">>.o", "2>.o", "2>&1", ">&2", "<a", "0<a", "<>a", ">|.o", "<<E", "<<-E", "<<'E'", "<<\\E",
+    "2 >.o", "'2'>.o", "&>.o", ">&.o", "<<<x",
 ]
 # fmt: on
 BODIES = ["x\n", "\t$X y\n", "  'q' \"r\"\n", "\\$X `f0 z`\n", "", "EOF\n", "a\\\nb\n"]
@@ -84,8 +84,8 @@ def simple_command(rng: random.Random, bodies: list[str]) -> str:
         redirection = rng.choice(REDIRECTIONS)
         if redirection.startswith("<<") and redirection != "<<<x":
             bodies.append(rng.choice(BODIES) + ("\t" if "-" in redirection and rng.random() < 0.5 else "") + "E\n")
-        if redirection.endswith("o"):
-            redirection += str(rng.randrange(10**6))  # two writers of one file would race
+        if redirection.endswith(".o"):
+            redirection += str(rng.randrange(10**6))  # two writers would race, and a glob with either
         parts.insert(rng.randrange(len(parts) + 1), redirection)
     return rng.choice([" ", " ", "  ", "\t", " \\\n "]).join(parts)
 
