@@ -37,8 +37,6 @@ def sha256_alone(command: str) -> str:
 SHAPES = {
     "plain, 40 B": "docker compose -f /srv/{:05}/app.yml stop web",
     "plain, 200 B": "docker run -d --name svc-{:05} " + " ".join(f"-e K{n}=value-{n}" for n in range(12)) + " img:1",
-    + " ".join(f"-e KEY_{n}=value-{n}" for n in range(10))
-    + " image:1.2",
     "quoted": "docker exec 'svc-{:05}' sh -c \"ls  -l /tmp\"",
     "expansion, list": 'cd /srv/{:05} && docker stop "$NAME"  # stop',
 }
