@@ -37,7 +37,8 @@ class TenantMiddleware:
         app: the ASGI application.
         resolve: returns the org id of a connection, or None for a request without a tenant, which then has no scope.
             It runs in ``pre_org_resolution_scope`` and may raise ``HTTPException``, which is rendered as the
-            application renders it (a WebSocket is denied), or ``WebSocketException``, which closes it. An org id that cannot be one answers 400.
+            application renders it (a WebSocket is denied), or ``WebSocketException``, which closes it. An org id that
+            cannot be one answers 400.
 
     """
 
