@@ -179,6 +179,7 @@ def test_a_decorator_without_its_reason_is_a_clear_error() -> None:
 
 async def test_with_tenant_calls_and_awaits_inside_the_scope() -> None:
     assert await with_tenant("A", with_no_change) == "A"
+    assert await with_tenant("A", current_org_id) == "A"
     with pytest.raises(ScopeConflict), tenant_scope("B"):
         await with_tenant("A", with_no_change)
     coroutine = with_no_change()

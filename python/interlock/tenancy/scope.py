@@ -103,8 +103,8 @@ current_scope: Callable[[], TenantContext | None] = _native.current_scope
 current_org_id: Callable[[], OrgId | None] = _native.current_org_id
 
 
-async def with_tenant(org_id: OrgId, function: Callable[[], Awaitable[T]]) -> T:
-    """Call ``function`` and await its result in the scope of ``org_id``.
+async def with_tenant(org_id: OrgId, function: Callable[[], Awaitable[T] | T]) -> T:
+    """Call ``function`` in the scope of ``org_id``, and await there what it returns if that is awaitable.
 
     Raises:
         InvalidOrgId, ScopeConflict, ScopeEnded: as ``tenant_scope``.
@@ -116,7 +116,8 @@ async def with_tenant(org_id: OrgId, function: Callable[[], Awaitable[T]]) -> T:
             function.close()
         raise TypeError("with_tenant(org_id, function) calls the function inside the scope: pass it uncalled")
     with tenant_scope(org_id):
-        return await function()
+        result = function()
+        return await result if inspect.isawaitable(result) else result
 
 
 # The event loop holds its tasks weakly; a task that nobody awaits must live until it is done.
