@@ -69,7 +69,9 @@ async def hash_many(kind: str, payloads: Iterable[Any]) -> list[str]:
     digesting: asyncio.Future[list[str]] | None = None
     try:
         while not batch.done:
-            while batch.read():
+            has_room = True
+            while has_room:
+                has_room = batch.read()
                 await asyncio.sleep(0)
             reading, digesting = digesting, batch.digest()
             if reading is not None:

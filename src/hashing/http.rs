@@ -10,6 +10,7 @@
 
 use thiserror::Error;
 
+use super::buffer::Buffer;
 use super::json::Limits;
 
 /// Why a method or a path has no canonical form. Nothing of the value is repeated: it may hold a secret.
@@ -62,13 +63,13 @@ impl HttpError {
 }
 
 /// Appends `METHOD SP path`.
-pub fn write_request_line(out: &mut Vec<u8>, method: &str, path: &str) -> Result<(), HttpError> {
+pub fn write_request_line(out: &mut Buffer, method: &str, path: &str) -> Result<(), HttpError> {
     write_method(out, method)?;
     out.push(b' ');
     write_target(out, path)
 }
 
-fn write_method(out: &mut Vec<u8>, method: &str) -> Result<(), HttpError> {
+fn write_method(out: &mut Buffer, method: &str) -> Result<(), HttpError> {
     if let Some(at) = method.bytes().position(|byte| !is_token(byte)) {
         return Err(HttpError::Method { at });
     }
@@ -83,7 +84,7 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-fn write_target(out: &mut Vec<u8>, path: &str) -> Result<(), HttpError> {
+fn write_target(out: &mut Buffer, path: &str) -> Result<(), HttpError> {
     let limit = Limits::DEFAULT.bytes;
     if path.len() > limit {
         return Err(HttpError::Length { limit });
@@ -121,18 +122,18 @@ fn split_url(url: &str) -> Option<(&str, &str, &str)> {
 }
 
 /// Appends `userinfo@host:port`; only the host ignores case.
-fn write_authority(out: &mut Vec<u8>, authority: &str, percent: Percent) {
+fn write_authority(out: &mut Buffer, authority: &str, percent: Percent) {
     let begin_of_host = authority.rfind('@').map_or(0, |at| at + 1);
     let (userinfo, host) = authority.split_at(begin_of_host);
     write_encoded(out, userinfo, percent);
     let begin = out.len();
     write_encoded(out, host, percent);
-    let mut at = begin;
-    while at < out.len() {
+    let mut rest = &mut out.as_mut_slice()[begin..];
+    while let Some((first, others)) = rest.split_first_mut() {
         // The digits of a percent-encoding are capitals (section 6.2.2.1), in the host too.
-        let is_encoding = out[at] == b'%' && percent == Percent::Decode;
-        out[at].make_ascii_lowercase();
-        at += if is_encoding { 3 } else { 1 };
+        let digits = if *first == b'%' && percent == Percent::Decode { 2 } else { 0 };
+        first.make_ascii_lowercase();
+        rest = others.get_mut(digits..).unwrap_or_default();
     }
 }
 
@@ -145,7 +146,7 @@ enum Percent {
     Verbatim,
 }
 
-fn write_encoded(out: &mut Vec<u8>, text: &str, percent: Percent) {
+fn write_encoded(out: &mut Buffer, text: &str, percent: Percent) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -181,7 +182,7 @@ fn has_malformed_percent(target: &str) -> bool {
     bytes.iter().enumerate().any(|(at, &byte)| byte == b'%' && encoded_byte(&bytes[at..]).is_none())
 }
 
-fn write_percent(out: &mut Vec<u8>, byte: u8) {
+fn write_percent(out: &mut Buffer, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     out.extend_from_slice(&[b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
 }

@@ -1,5 +1,6 @@
 //! What makes two actions the same: canonical forms and their digests.
 
+pub mod buffer;
 pub mod digest;
 pub mod form;
 pub mod http;

@@ -10,7 +10,7 @@ pub const END: &[u8] = b"]";
 
 /// Writes `["database", table, primary_key, operation` and leaves the list open: the values, which
 /// may be large, and [`END`] follow. `primary_key` writes one JSON value.
-pub fn open_database<E: From<Fault>>(
+pub fn open_database<E: From<Box<Fault>>>(
     sink: &mut Sink,
     table: &str,
     primary_key: impl FnOnce(&mut Sink) -> Result<(), E>,
@@ -31,7 +31,7 @@ pub fn write_notification(
     recipient: &str,
     channel: &str,
     message: &str,
-) -> Result<(), Fault> {
+) -> Result<(), Box<Fault>> {
     sink.raw(br#"["notification","#);
     sink.string(recipient)?;
     sink.raw(b",");

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod batch;
+mod name;
 pub(super) mod payload;
 mod scalar;
 mod walk;

@@ -85,6 +85,13 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// The error that says so. Boxed: a result that fits a register is handed up several levels for each
+    /// value, and faults are rare.
+    #[cold]
+    pub fn refuse<T>(self) -> Result<T, Box<Self>> {
+        Err(Box::new(self))
+    }
+
     /// A short word for programs.
     pub fn reason(&self) -> &'static str {
         match self {

@@ -17,6 +17,7 @@ pub mod order;
 pub mod sink;
 pub mod string;
 pub mod text;
+mod word;
 
 pub use fault::{Fault, JsonError, Place, Step};
 pub use limits::Limits;

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use super::word;
+
 /// Compares two names by their UTF-16 code units without converting them.
 ///
 /// UTF-8 bytes order code points, and code points order differently only where a supplementary one
@@ -17,17 +19,17 @@ pub fn utf16_order(left: &str, right: &str) -> Ordering {
 
 /// The first eight bytes as a number in the same order: decides most comparisons at once. Names with
 /// equal prefixes are compared in full, since a missing byte and NUL look the same here.
+#[inline]
 pub fn order_prefix(name: &str) -> u64 {
     let bytes = name.as_bytes();
-    let mut prefix = [0; 8];
-    let length = bytes.len().min(8);
-    prefix[..length].copy_from_slice(&bytes[..length]);
-    if !name.is_ascii() {
-        for byte in &mut prefix {
-            *byte = lift(*byte);
-        }
+    let prefix = match bytes.first_chunk() {
+        Some(first) => u64::from_le_bytes(*first),
+        None => word::of_rest(bytes),
+    };
+    if word::is_ascii(prefix) {
+        return prefix.swap_bytes();
     }
-    u64::from_be_bytes(prefix)
+    u64::from_be_bytes(prefix.to_le_bytes().map(lift))
 }
 
 fn lift(byte: u8) -> u8 {

@@ -145,8 +145,8 @@ impl FromPyObject<'_, '_> for HexLength {
 
 /// The UTF-8 of an argument that is text; `name` is the path of it in an error.
 pub(super) fn argument_text<'a>(text: &'a Bound<'_, PyString>, name: &str) -> PyResult<&'a str> {
-    utf8(text, "the text").map_err(|refusal| match refusal {
-        Refusal::Fault(fault) => errors::json(text.py(), &JsonError::at(name, [], fault)),
+    utf8(text, "the text").map_err(|refusal| match *refusal {
+        Refusal::Fault(fault) => errors::json(text.py(), &JsonError::at(name, [], *fault)),
         Refusal::Raised(raised) => raised,
     })
 }

@@ -41,7 +41,7 @@ pub(in crate::python) struct HashBatch {
     kind: Kind,
     payloads: Py<PyTuple>,
     next: usize,
-    unfinished: Option<Unfinished>,
+    unfinished: Option<Box<Unfinished>>,
     /// The chunk that is being filled, and the index of its first payload.
     forms: Vec<Form>,
     first: usize,
@@ -57,7 +57,7 @@ struct Unfinished {
 
 /// A payload as far as it has been read.
 enum Reading {
-    Walking(Unfinished),
+    Walking(Box<Unfinished>),
     Read(Form),
 }
 
@@ -122,18 +122,20 @@ impl HashBatch {
             Some(unfinished) => Reading::Walking(unfinished),
             None => self.begin_payload(py)?,
         };
-        let Unfinished { mut sink, mut walk, suffix } = match reading {
+        let mut unfinished = match reading {
             Reading::Walking(unfinished) => unfinished,
             Reading::Read(form) => return Ok(self.add(form)),
         };
+        let Unfinished { sink, walk, suffix } = &mut *unfinished;
         let begin = sink.values();
-        if !walk.resume(py, &mut sink, begin + left)? {
-            self.unfinished = Some(Unfinished { sink, walk, suffix });
+        if !walk.resume(py, sink, begin + left)? {
+            self.unfinished = Some(unfinished);
             return Ok(left);
         }
         sink.raw(suffix);
         let values = sink.values() - begin;
-        Ok(values + self.add(Form::Canonical(sink.take_bytes())))
+        let form = Form::Canonical(sink.take_bytes());
+        Ok(values + self.add(form))
     }
 
     /// Reads the next payload up to its last value, or all of it if there is none to walk.
@@ -160,7 +162,7 @@ impl HashBatch {
         }
         let mut walk = Walk::new(position);
         walk.begin(&mut sink, &value)?;
-        Ok(Reading::Walking(Unfinished { sink, walk, suffix }))
+        Ok(Reading::Walking(Box::new(Unfinished { sink, walk, suffix })))
     }
 
     fn add(&mut self, form: Form) -> usize {

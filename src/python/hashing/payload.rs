@@ -79,9 +79,9 @@ pub(in crate::python) fn begin_database<'py>(
         (argument_text(table, "table")?, argument_text(operation, "operation")?);
     let position = Position { root: "$.primary_key", outer: 1 };
     let write_key =
-        |sink: &mut Sink| write_json(sink, primary_key, position).map_err(Refusal::Raised);
+        |sink: &mut Sink| write_json(sink, primary_key, position).map_err(Box::<Refusal>::from);
     operation::open_database(sink, table, write_key, operation)
-        .map_err(|refusal| raise(py, refusal))?;
+        .map_err(|refusal| raise(py, *refusal))?;
     let Body::Present(values) = values else {
         return Ok(Rest::nothing(operation::END));
     };
@@ -102,7 +102,7 @@ pub(in crate::python) fn write_notification(
         (argument_text(recipient, "recipient")?, argument_text(channel, "channel")?);
     let message = argument_text(message, "message")?;
     operation::write_notification(sink, recipient, channel, message)
-        .map_err(|fault| raise(py, fault.into()))
+        .map_err(|fault| raise(py, Refusal::Fault(fault)))
 }
 
 /// Writes a value, which may be marked JSON text.
@@ -130,7 +130,7 @@ fn write_text(
 /// A refusal that is about the payload as a whole.
 fn raise(py: Python<'_>, refusal: Refusal) -> PyErr {
     match refusal {
-        Refusal::Fault(fault) => errors::json(py, &JsonError::at("$", [], fault)),
+        Refusal::Fault(fault) => errors::json(py, &JsonError::at("$", [], *fault)),
         Refusal::Raised(raised) => raised,
     }
 }

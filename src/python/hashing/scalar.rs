@@ -30,7 +30,7 @@ pub(super) enum Plain<'py> {
 }
 
 /// Classifies a value of a subclass, an enum member, a UUID, a date or a datetime.
-pub(super) fn plain<'py>(value: &Bound<'py, PyAny>) -> Result<Plain<'py>, Refusal> {
+pub(super) fn plain<'py>(value: &Bound<'py, PyAny>) -> Result<Plain<'py>, Box<Refusal>> {
     static ENUM: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     static UUID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let py = value.py();
@@ -74,7 +74,7 @@ pub(super) fn plain<'py>(value: &Bound<'py, PyAny>) -> Result<Plain<'py>, Refusa
 fn enum_value<'py>(
     member: &Bound<'py, PyAny>,
     enum_class: &Bound<'py, PyType>,
-) -> Result<Bound<'py, PyAny>, Refusal> {
+) -> Result<Bound<'py, PyAny>, Box<Refusal>> {
     let name = intern!(member.py(), "value");
     let mut value = member.getattr(name)?;
     for _ in 0..ENUM_CHAIN {
@@ -87,7 +87,7 @@ fn enum_value<'py>(
 }
 
 /// RFC 3339 in UTC: `2024-01-01T00:00:00Z`, with six digits of a second if they are not all zero.
-fn utc_text(instant: &Bound<'_, PyDateTime>) -> Result<String, Refusal> {
+fn utc_text(instant: &Bound<'_, PyDateTime>) -> Result<String, Box<Refusal>> {
     let py = instant.py();
     let class = py.get_type::<PyDateTime>();
     // A time zone that answers None leaves the datetime naive, whatever its `tzinfo` says.
@@ -98,9 +98,9 @@ fn utc_text(instant: &Bound<'_, PyDateTime>) -> Result<String, Refusal> {
     let moved = class.call_method1(intern!(py, "astimezone"), (instant, utc));
     let moved = moved.map_err(|raised| {
         if raised.is_instance_of::<PyOverflowError>(py) {
-            Refusal::Fault(Fault::Instant)
+            Fault::Instant.into()
         } else {
-            Refusal::Raised(raised)
+            Box::<Refusal>::from(raised)
         }
     })?;
     let utc = moved.cast::<PyDateTime>().map_err(PyErr::from)?;
@@ -117,7 +117,7 @@ fn date_text(date: &Bound<'_, PyDate>) -> String {
 }
 
 /// Writes an integer, by value, without `str()`: that has a limit of the interpreter's own.
-pub(super) fn write_int(sink: &mut Sink, int: &Bound<'_, PyInt>) -> Result<(), Refusal> {
+pub(super) fn write_int(sink: &mut Sink, int: &Bound<'_, PyInt>) -> Result<(), Box<Refusal>> {
     match int.extract::<i64>() {
         Ok(small) => sink.integer(small)?,
         Err(_) => sink.integer_literal(&big_literal(int, sink.limits().digits)?)?,
@@ -126,7 +126,7 @@ pub(super) fn write_int(sink: &mut Sink, int: &Bound<'_, PyInt>) -> Result<(), R
 }
 
 #[cold]
-fn big_literal(int: &Bound<'_, PyInt>, limit: usize) -> Result<String, Refusal> {
+fn big_literal(int: &Bound<'_, PyInt>, limit: usize) -> Result<String, Box<Refusal>> {
     /// More bits than this number per digit, no integer of so many digits has (log2 10 < 4).
     const BITS: usize = 4;
     let py = int.py();

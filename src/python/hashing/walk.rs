@@ -11,6 +11,7 @@ use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use smallvec::SmallVec;
 
+use super::name::Name;
 use super::scalar::{self, Plain};
 use crate::hashing::json::order::{order_prefix, utf16_order};
 use crate::hashing::json::{Fault, JsonError, Place, Sink, Step};
@@ -31,19 +32,27 @@ impl Position {
 
 /// Why a walk ended early: the payload's fault, or an exception of its own code.
 pub(super) enum Refusal {
-    Fault(Fault),
+    Fault(Box<Fault>),
     Raised(PyErr),
 }
 
-impl From<Fault> for Refusal {
+impl From<Fault> for Box<Refusal> {
     fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+        Box::new(fault).into()
     }
 }
 
-impl From<PyErr> for Refusal {
+impl From<Box<Fault>> for Box<Refusal> {
+    #[cold]
+    fn from(fault: Box<Fault>) -> Self {
+        Box::new(Refusal::Fault(fault))
+    }
+}
+
+impl From<PyErr> for Box<Refusal> {
+    #[cold]
     fn from(raised: PyErr) -> Self {
-        Self::Raised(raised)
+        Box::new(Refusal::Raised(raised))
     }
 }
 
@@ -59,17 +68,24 @@ pub(super) fn write_value(
 }
 
 /// The UTF-8 of a string; `what` names it in the fault.
+#[inline]
 pub(super) fn utf8<'a>(
     text: &'a Bound<'_, PyString>,
     what: &'static str,
-) -> Result<&'a str, Refusal> {
-    text.to_str().map_err(|raised| {
-        if raised.is_instance_of::<PyUnicodeEncodeError>(text.py()) {
-            Refusal::Fault(Fault::Surrogate(what))
-        } else {
-            Refusal::Raised(raised)
-        }
-    })
+) -> Result<&'a str, Box<Refusal>> {
+    match text.to_str() {
+        Ok(text) => Ok(text),
+        Err(raised) => Err(without_utf8(text.py(), raised, what).into()),
+    }
+}
+
+#[cold]
+fn without_utf8(py: Python<'_>, raised: PyErr, what: &'static str) -> Refusal {
+    if raised.is_instance_of::<PyUnicodeEncodeError>(py) {
+        Refusal::Fault(Box::new(Fault::Surrogate(what)))
+    } else {
+        Refusal::Raised(raised)
+    }
 }
 
 /// A walk that can stop between two values and go on later.
@@ -88,21 +104,10 @@ enum Frame {
 }
 
 struct Member {
-    name: Py<PyString>,
+    name: Name,
     prefix: u64,
     /// Taken when it is written.
     value: Option<Py<PyAny>>,
-}
-
-impl Member {
-    /// The name's UTF-8, which was checked, and is kept by the string, since the member was taken.
-    fn text<'a>(&'a self, py: Python<'a>) -> &'a str {
-        self.name.bind(py).to_str().unwrap_or_default()
-    }
-
-    fn is_named_as(&self, other: &Self, py: Python<'_>) -> bool {
-        self.prefix == other.prefix && self.text(py) == other.text(py)
-    }
 }
 
 impl Walk {
@@ -112,7 +117,9 @@ impl Walk {
 
     /// Writes the value, or only its first bracket.
     pub(super) fn begin(&mut self, sink: &mut Sink, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.value(sink, value).map_err(|refusal| self.locate(value.py(), refusal))
+        let counted = sink.count_value().map_err(Box::<Refusal>::from);
+        let begun = counted.and_then(|()| self.value(sink, value));
+        begun.map_err(|refusal| self.locate(value.py(), *refusal))
     }
 
     /// Goes on until the sink has taken `values` in all, or to the end: then it returns true.
@@ -122,86 +129,78 @@ impl Walk {
         sink: &mut Sink,
         values: usize,
     ) -> PyResult<bool> {
-        self.run(py, sink, values).map_err(|refusal| self.locate(py, refusal))?;
+        self.run(py, sink, values).map_err(|refusal| self.locate(py, *refusal))?;
         Ok(self.frames.is_empty())
     }
 
-    fn run(&mut self, py: Python<'_>, sink: &mut Sink, values: usize) -> Result<(), Refusal> {
-        while let Some(frame) = self.frames.last_mut()
-            && sink.values() < values
-        {
-            let following = match frame {
-                Frame::Object { begin, next } if *next == self.members.len() => {
-                    forget(py, self.members.drain(*begin..));
-                    None
-                }
-                Frame::Object { begin, next } => {
-                    if *next > *begin {
-                        sink.raw(b",");
-                    }
-                    let member = &mut self.members[*next];
+    fn run(&mut self, py: Python<'_>, sink: &mut Sink, values: usize) -> Result<(), Box<Refusal>> {
+        while let Some(frame) = self.frames.last_mut() {
+            let container = match frame {
+                Frame::Object { begin, next } => write_leaves(sink, values, |sink| {
+                    let Some(member) = self.members.get_mut(*next) else {
+                        return Ok(None);
+                    };
+                    sink.name(member.name.text(), next == begin)?;
                     *next += 1;
-                    let value = member.value.take();
-                    sink.string(member.text(py))?;
-                    sink.raw(b":");
-                    value.map(|value| value.into_bound(py))
-                }
+                    Ok(member.value.take().map(|value| value.into_bound(py)))
+                }),
                 Frame::List { list, next, length } => {
                     let list = list.bind(py);
-                    if list.len() != *length {
-                        return Err(Fault::Changed.into());
-                    }
-                    next_element(sink, next, *length, |index| list.get_item(index))?
+                    write_leaves(sink, values, |sink| {
+                        if list.len() != *length {
+                            return Err(Fault::Changed.into());
+                        }
+                        next_element(sink, next, *length, |index| list.get_item(index))
+                    })
                 }
                 Frame::Tuple { tuple, next } => {
                     let tuple = tuple.bind(py);
-                    next_element(sink, next, tuple.len(), |index| tuple.get_item(index))?
+                    let length = tuple.len();
+                    write_leaves(sink, values, |sink| {
+                        next_element(sink, next, length, |index| tuple.get_item(index))
+                    })
                 }
             };
-            match following {
-                Some(value) => self.value(sink, &value)?,
-                None => self.end(sink),
+            match container? {
+                Next::Container(value) => self.value(sink, &value)?,
+                Next::End => self.end(py, sink),
+                Next::Stop => break,
             }
         }
         Ok(())
     }
 
-    fn end(&mut self, sink: &mut Sink) {
-        let bracket: &[u8] = match self.frames.pop() {
-            Some(Frame::Object { .. }) => b"}",
-            _ => b"]",
-        };
-        sink.raw(bracket);
+    fn end(&mut self, py: Python<'_>, sink: &mut Sink) {
+        if let Some(Frame::Object { begin, .. }) = self.frames.pop() {
+            forget(py, self.members.drain(begin..));
+            sink.raw(b"}");
+        } else {
+            sink.raw(b"]");
+        }
     }
 
     /// Writes a value, or the bracket that begins it.
-    fn value(&mut self, sink: &mut Sink, value: &Bound<'_, PyAny>) -> Result<(), Refusal> {
-        sink.count_value()?;
-        if let Some(text) = exactly::<PyString>(value) {
-            sink.string(utf8(text, "the string")?)?;
-        } else if let Some(int) = exactly::<PyInt>(value) {
-            scalar::write_int(sink, int)?;
-        } else if let Some(dict) = exactly::<PyDict>(value) {
-            self.begin_object(sink, dict)?;
-        } else if let Some(flag) = exactly::<PyBool>(value) {
-            sink.raw(if flag.is_true() { b"true" } else { b"false" });
-        } else if let Some(float) = exactly::<PyFloat>(value) {
-            sink.float(float.value())?;
-        } else if value.is_none() {
-            sink.raw(b"null");
+    fn value(&mut self, sink: &mut Sink, value: &Bound<'_, PyAny>) -> Result<(), Box<Refusal>> {
+        if let Some(dict) = exactly::<PyDict>(value) {
+            self.begin_object(sink, dict)
         } else if let Some(list) = exactly::<PyList>(value) {
-            self.begin_list(sink, list)?;
+            self.begin_list(sink, list)
         } else if let Some(tuple) = exactly::<PyTuple>(value) {
-            self.begin_tuple(sink, tuple)?;
+            self.begin_tuple(sink, tuple)
+        } else if write_leaf(sink, value)? {
+            Ok(())
         } else {
-            self.other_value(sink, value)?;
+            self.other_value(sink, value)
         }
-        Ok(())
     }
 
     /// A value of a subclass, of an enum, or of a type with one JSON form.
     #[cold]
-    fn other_value(&mut self, sink: &mut Sink, value: &Bound<'_, PyAny>) -> Result<(), Refusal> {
+    fn other_value(
+        &mut self,
+        sink: &mut Sink,
+        value: &Bound<'_, PyAny>,
+    ) -> Result<(), Box<Refusal>> {
         match scalar::plain(value)? {
             Plain::Written(text) => sink.string(&text)?,
             Plain::Value(inner) => self.value(sink, &inner)?,
@@ -215,22 +214,28 @@ impl Walk {
         Ok(())
     }
 
-    fn begin_object(&mut self, sink: &mut Sink, dict: &Bound<'_, PyDict>) -> Result<(), Refusal> {
+    fn begin_object(
+        &mut self,
+        sink: &mut Sink,
+        dict: &Bound<'_, PyDict>,
+    ) -> Result<(), Box<Refusal>> {
         self.check_depth(sink)?;
-        let py = dict.py();
         let begin = self.members.len();
         let taken = self.take_members(dict);
         let members = &mut self.members[begin..];
         members.sort_unstable_by(|left, right| {
-            left.prefix.cmp(&right.prefix).then_with(|| utf16_order(left.text(py), right.text(py)))
+            left.prefix
+                .cmp(&right.prefix)
+                .then_with(|| utf16_order(left.name.text(), right.name.text()))
         });
         // A dict can hold one name twice only through a `str` subclass with its own `__eq__`.
-        let repeated = members.windows(2).find(|pair| pair[0].is_named_as(&pair[1], py));
+        let is_named_alike = |pair: &&[Member]| pair[0].name.text() == pair[1].name.text();
+        let repeated = members.windows(2).find(is_named_alike);
         let duplicate = repeated.map(|pair| Fault::Duplicate {
-            name: pair[1].text(py).to_owned(),
+            name: pair[1].name.text().to_owned(),
             at: Place::default(),
         });
-        if let Some(refusal) = taken.err().or(duplicate.map(Refusal::Fault)) {
+        if let Some(refusal) = taken.err().or(duplicate.map(Into::into)) {
             self.members.truncate(begin);
             return Err(refusal);
         }
@@ -240,7 +245,7 @@ impl Walk {
     }
 
     /// Takes all members at once. No Python code runs in the loop, so nothing can change the dict.
-    fn take_members(&mut self, dict: &Bound<'_, PyDict>) -> Result<(), Refusal> {
+    fn take_members(&mut self, dict: &Bound<'_, PyDict>) -> Result<(), Box<Refusal>> {
         with_critical_section(dict, || {
             self.members.reserve(dict.len());
             for (key, value) in dict {
@@ -251,35 +256,40 @@ impl Walk {
                         return Err(Fault::Key { kind }.into());
                     }
                 };
-                let prefix = order_prefix(utf8(&name, "a key")?);
-                self.members.push(Member {
-                    name: name.unbind(),
-                    prefix,
-                    value: Some(value.unbind()),
-                });
+                let name = Name::of(name)?;
+                let prefix = order_prefix(name.text());
+                self.members.push(Member { name, prefix, value: Some(value.unbind()) });
             }
             Ok(())
         })
     }
 
-    fn begin_list(&mut self, sink: &mut Sink, list: &Bound<'_, PyList>) -> Result<(), Refusal> {
+    fn begin_list(
+        &mut self,
+        sink: &mut Sink,
+        list: &Bound<'_, PyList>,
+    ) -> Result<(), Box<Refusal>> {
         self.check_depth(sink)?;
         self.frames.push(Frame::List { list: list.clone().unbind(), next: 0, length: list.len() });
         sink.raw(b"[");
         Ok(())
     }
 
-    fn begin_tuple(&mut self, sink: &mut Sink, tuple: &Bound<'_, PyTuple>) -> Result<(), Refusal> {
+    fn begin_tuple(
+        &mut self,
+        sink: &mut Sink,
+        tuple: &Bound<'_, PyTuple>,
+    ) -> Result<(), Box<Refusal>> {
         self.check_depth(sink)?;
         self.frames.push(Frame::Tuple { tuple: tuple.clone().unbind(), next: 0 });
         sink.raw(b"[");
         Ok(())
     }
 
-    fn check_depth(&self, sink: &Sink) -> Result<(), Fault> {
+    fn check_depth(&self, sink: &Sink) -> Result<(), Box<Fault>> {
         let limit = sink.limits().depth;
         if self.position.outer + self.frames.len() >= limit {
-            return Err(Fault::Depth { limit });
+            return Fault::Depth { limit }.refuse();
         }
         Ok(())
     }
@@ -292,22 +302,69 @@ impl Walk {
         };
         let steps = self.frames.iter().filter_map(|frame| match frame {
             Frame::Object { begin, next } if next > begin => {
-                Some(Step::Name(self.members[next - 1].text(py)))
+                Some(Step::Name(self.members[next - 1].name.text()))
             }
             Frame::Object { .. } => None,
             Frame::List { next, .. } | Frame::Tuple { next, .. } => {
                 next.checked_sub(1).map(Step::Index)
             }
         });
-        errors::json(py, &JsonError::at(self.position.root, steps, fault))
+        errors::json(py, &JsonError::at(self.position.root, steps, *fault))
     }
 }
 
 /// Drops members under the interpreter lock that is held anyway, which need not be looked up again.
 fn forget(py: Python<'_>, members: impl Iterator<Item = Member>) {
     for member in members {
-        drop(member.name.into_bound(py));
+        member.name.forget(py);
     }
+}
+
+/// What a container holds after the leaves that have been written.
+enum Next<'py> {
+    /// A value that may hold others.
+    Container(Bound<'py, PyAny>),
+    End,
+    /// Something, but the sink has taken enough for now.
+    Stop,
+}
+
+/// Writes what `following` gives, up to the first value that may hold others.
+#[inline]
+fn write_leaves<'py>(
+    sink: &mut Sink,
+    values: usize,
+    mut following: impl FnMut(&mut Sink) -> Result<Option<Bound<'py, PyAny>>, Box<Refusal>>,
+) -> Result<Next<'py>, Box<Refusal>> {
+    while sink.values() < values {
+        let Some(value) = following(sink)? else {
+            return Ok(Next::End);
+        };
+        sink.count_value()?;
+        if !write_leaf(sink, &value)? {
+            return Ok(Next::Container(value));
+        }
+    }
+    Ok(Next::Stop)
+}
+
+/// Writes a value that is exactly of a scalar type; false if it is not.
+#[inline]
+fn write_leaf(sink: &mut Sink, value: &Bound<'_, PyAny>) -> Result<bool, Box<Refusal>> {
+    if let Some(text) = exactly::<PyString>(value) {
+        sink.string(utf8(text, "the string")?)?;
+    } else if let Some(int) = exactly::<PyInt>(value) {
+        scalar::write_int(sink, int)?;
+    } else if let Some(flag) = exactly::<PyBool>(value) {
+        sink.raw(if flag.is_true() { b"true" } else { b"false" });
+    } else if value.is_none() {
+        sink.raw(b"null");
+    } else if let Some(float) = exactly::<PyFloat>(value) {
+        sink.float(float.value())?;
+    } else {
+        return Ok(false);
+    }
+    Ok(true)
 }
 
 /// Writes the comma and gets the element `next`, if the sequence has not ended.
@@ -316,7 +373,7 @@ fn next_element<'py>(
     next: &mut usize,
     length: usize,
     get: impl FnOnce(usize) -> PyResult<Bound<'py, PyAny>>,
-) -> Result<Option<Bound<'py, PyAny>>, Refusal> {
+) -> Result<Option<Bound<'py, PyAny>>, Box<Refusal>> {
     if *next == length {
         return Ok(None);
     }

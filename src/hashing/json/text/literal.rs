@@ -14,8 +14,8 @@ impl Reader<'_, '_> {
         found
     }
 
-    pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Fault> {
-        if self.take(byte) { Ok(()) } else { Err(self.syntax(what)) }
+    pub(super) fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Box<Fault>> {
+        if self.take(byte) { Ok(()) } else { self.syntax(what) }
     }
 
     pub(super) fn blanks(&mut self) {
@@ -24,26 +24,26 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// A fault at the place reached.
-    pub(super) fn syntax(&self, what: &'static str) -> Fault {
-        Fault::Syntax { what, at: Place::of(self.text, self.at) }
+    /// Refuses the text at the place reached.
+    pub(super) fn syntax<T>(&self, what: &'static str) -> Result<T, Box<Fault>> {
+        Fault::Syntax { what, at: Place::of(self.text, self.at) }.refuse()
     }
 
-    pub(super) fn keyword(&mut self, word: &'static str) -> Result<(), Fault> {
+    pub(super) fn keyword(&mut self, word: &'static str) -> Result<(), Box<Fault>> {
         if !self.text[self.at..].starts_with(word.as_bytes()) {
-            return Err(self.syntax("a value was expected"));
+            return self.syntax("a value was expected");
         }
         self.at += word.len();
         self.out.extend_from_slice(word.as_bytes());
         Ok(())
     }
 
-    pub(super) fn number(&mut self) -> Result<(), Fault> {
+    pub(super) fn number(&mut self) -> Result<(), Box<Fault>> {
         let begin = self.at;
         self.take(b'-');
         let leading_zero = self.take(b'0');
         if leading_zero && matches!(self.peek(), Some(b'0'..=b'9')) {
-            return Err(self.syntax("a number has no leading zeros"));
+            return self.syntax("a number has no leading zeros");
         }
         if !leading_zero {
             self.digits()?;
@@ -69,19 +69,19 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn digits(&mut self) -> Result<(), Fault> {
+    fn digits(&mut self) -> Result<(), Box<Fault>> {
         let begin = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }
         if self.at == begin {
-            return Err(self.syntax("a digit was expected"));
+            return self.syntax("a digit was expected");
         }
         Ok(())
     }
 
     /// Reads a string that is a value.
-    pub(super) fn string_value(&mut self) -> Result<(), Fault> {
+    pub(super) fn string_value(&mut self) -> Result<(), Box<Fault>> {
         // What is decoded here is forgotten at once: the names before it stay.
         let end_of_names = self.names.len();
         self.name()?;
@@ -91,7 +91,7 @@ impl Reader<'_, '_> {
     }
 
     /// Reads a string and appends it, decoded, to the names.
-    pub(super) fn name(&mut self) -> Result<(), Fault> {
+    pub(super) fn name(&mut self) -> Result<(), Box<Fault>> {
         self.at += 1;
         loop {
             let begin = self.at;
@@ -110,14 +110,14 @@ impl Reader<'_, '_> {
                     self.names.push(character);
                 }
                 Some(_) => {
-                    return Err(self.syntax("a control character in a string must be escaped"));
+                    return self.syntax("a control character in a string must be escaped");
                 }
-                None => return Err(self.syntax("the text ends inside a string")),
+                None => return self.syntax("the text ends inside a string"),
             }
         }
     }
 
-    fn escape(&mut self) -> Result<char, Fault> {
+    fn escape(&mut self) -> Result<char, Box<Fault>> {
         let begin = self.at;
         self.at += 2;
         let character = match self.text.get(begin + 1) {
@@ -130,14 +130,14 @@ impl Reader<'_, '_> {
             Some(b'u') => return self.unicode_escape(begin),
             _ => {
                 self.at = begin;
-                return Err(self.syntax("a backslash must be followed by one of \"\\/bfnrtu"));
+                return self.syntax("a backslash must be followed by one of \"\\/bfnrtu");
             }
         };
         Ok(character)
     }
 
     /// Reads the digits of `\uXXXX`, and the second half if they are a high surrogate.
-    fn unicode_escape(&mut self, begin: usize) -> Result<char, Fault> {
+    fn unicode_escape(&mut self, begin: usize) -> Result<char, Box<Fault>> {
         let mut units = [self.unit()?, 0];
         let mut length = 1;
         if (0xD800..0xDC00).contains(&units[0]) && self.text[self.at..].starts_with(b"\\u") {
@@ -149,15 +149,15 @@ impl Reader<'_, '_> {
             return Ok(character);
         }
         self.at = begin;
-        Err(self.syntax("a \\u escape is a lone surrogate"))
+        self.syntax("a \\u escape is a lone surrogate")
     }
 
-    fn unit(&mut self) -> Result<u16, Fault> {
+    fn unit(&mut self) -> Result<u16, Box<Fault>> {
         let mut unit = 0;
         for _ in 0..4 {
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
             let Some(digit) = digit.and_then(|digit| u16::try_from(digit).ok()) else {
-                return Err(self.syntax("\\u must be followed by four hexadecimal digits"));
+                return self.syntax("\\u must be followed by four hexadecimal digits");
             };
             unit = unit << 4 | digit;
             self.at += 1;

@@ -11,13 +11,14 @@ mod literal;
 mod members;
 
 use super::{Fault, JsonError, Limits, Mode, Place, Step, string};
+use crate::hashing::buffer::Buffer;
 use members::Member;
 
 /// Appends the canonical form of the JSON text `text`.
 ///
 /// `outer` is how many containers already surround the value.
 pub fn write_text(
-    out: &mut Vec<u8>,
+    out: &mut Buffer,
     text: &str,
     mode: Mode,
     limits: &Limits,
@@ -37,7 +38,7 @@ pub fn write_text(
         names: String::new(),
         scratch: Vec::new(),
     };
-    reader.read().map_err(|fault| reader.locate(fault))
+    reader.read().map_err(|fault| reader.locate(*fault))
 }
 
 /// Checks that `bytes` are UTF-8, the only encoding of JSON between systems (RFC 8259 section 8.1).
@@ -58,7 +59,7 @@ struct Reader<'t, 'o> {
     text: &'t [u8],
     source: &'t str,
     at: usize,
-    out: &'o mut Vec<u8>,
+    out: &'o mut Buffer,
     mode: Mode,
     limits: &'o Limits,
     outer: usize,
@@ -72,12 +73,12 @@ struct Reader<'t, 'o> {
 }
 
 impl Reader<'_, '_> {
-    fn read(&mut self) -> Result<(), Fault> {
+    fn read(&mut self) -> Result<(), Box<Fault>> {
         if self.text.len() > self.limits.bytes {
-            return Err(Fault::Bytes { limit: self.limits.bytes });
+            return Fault::Bytes { limit: self.limits.bytes }.refuse();
         }
         if self.source.starts_with('\u{feff}') {
-            return Err(self.syntax("the text begins with a byte order mark"));
+            return self.syntax("the text begins with a byte order mark");
         }
         self.blanks();
         let mut begun = self.value()?;
@@ -89,19 +90,19 @@ impl Reader<'_, '_> {
         }
         self.blanks();
         if self.at < self.text.len() {
-            return Err(self.syntax("there is more text after the value"));
+            return self.syntax("there is more text after the value");
         }
         Ok(())
     }
 
     /// Reads one value, or only the bracket that begins it: then it returns true.
-    fn value(&mut self) -> Result<bool, Fault> {
+    fn value(&mut self) -> Result<bool, Box<Fault>> {
         self.values += 1;
         if self.values > self.limits.values {
-            return Err(Fault::Values { limit: self.limits.values });
+            return Fault::Values { limit: self.limits.values }.refuse();
         }
         if self.out.len() > self.limits.bytes {
-            return Err(Fault::Bytes { limit: self.limits.bytes });
+            return Fault::Bytes { limit: self.limits.bytes }.refuse();
         }
         match self.peek() {
             Some(b'{') => {
@@ -118,16 +119,16 @@ impl Reader<'_, '_> {
             Some(b't') => self.keyword("true")?,
             Some(b'f') => self.keyword("false")?,
             Some(b'n') => self.keyword("null")?,
-            Some(_) => return Err(self.syntax("a value was expected")),
-            None => return Err(self.syntax("the text ends where a value was expected")),
+            Some(_) => return self.syntax("a value was expected"),
+            None => return self.syntax("the text ends where a value was expected"),
         }
         Ok(false)
     }
 
-    fn begin(&mut self, bracket: u8, frame: Frame) -> Result<(), Fault> {
+    fn begin(&mut self, bracket: u8, frame: Frame) -> Result<(), Box<Fault>> {
         let limit = self.limits.depth;
         if self.outer + self.frames.len() >= limit {
-            return Err(Fault::Depth { limit });
+            return Fault::Depth { limit }.refuse();
         }
         self.at += 1;
         self.out.push(bracket);
@@ -136,7 +137,7 @@ impl Reader<'_, '_> {
     }
 
     /// After `[` (`first`) or an element: reads the next element or the end of the array.
-    fn element(&mut self, first: bool) -> Result<bool, Fault> {
+    fn element(&mut self, first: bool) -> Result<bool, Box<Fault>> {
         self.blanks();
         if self.take(b']') {
             return Ok(self.end(b']'));
@@ -153,7 +154,7 @@ impl Reader<'_, '_> {
     }
 
     /// After `{` (`first`) or a member: reads the next member or the end of the object.
-    fn member(&mut self, first: bool) -> Result<bool, Fault> {
+    fn member(&mut self, first: bool) -> Result<bool, Box<Fault>> {
         self.blanks();
         if !first {
             // A value has just ended, so the innermost open member is complete.
@@ -173,7 +174,7 @@ impl Reader<'_, '_> {
         }
         let place = self.at;
         if self.peek() != Some(b'"') {
-            return Err(self.syntax("a name in double quotes was expected"));
+            return self.syntax("a name in double quotes was expected");
         }
         let (begin, name) = (self.out.len(), self.names.len());
         self.name()?;
@@ -192,19 +193,23 @@ impl Reader<'_, '_> {
         false
     }
 
-    fn order_members(&mut self) -> Result<(), Fault> {
+    fn order_members(&mut self) -> Result<(), Box<Fault>> {
         let Some(&Frame::Object { members, names }) = self.frames.last() else {
             return Ok(());
         };
-        let repeated =
-            members::order(&mut self.members[members..], &self.names, self.out, &mut self.scratch);
+        let repeated = members::order(
+            &mut self.members[members..],
+            &self.names,
+            self.out.as_mut_slice(),
+            &mut self.scratch,
+        );
         let duplicate = repeated.map(|member| Fault::Duplicate {
             name: self.names[member.name].to_owned(),
             at: Place::of(self.text, member.place),
         });
         self.members.truncate(members);
         self.names.truncate(names);
-        duplicate.map_or(Ok(()), Err)
+        duplicate.map_or(Ok(()), Fault::refuse)
     }
 
     /// Adds the path of the value being read to a fault.
