@@ -71,9 +71,6 @@ pub enum Fault {
     /// An aware datetime whose UTC form is before year 1 or after year 9999.
     #[error("the datetime has no UTC form within the years 1 to 9999")]
     Instant,
-    /// Another thread, or code run by the value itself, changed a container meanwhile.
-    #[error("the container changed size while it was read")]
-    Changed,
     /// The text is not JSON.
     #[error("{what}{at}")]
     Syntax {
@@ -107,7 +104,6 @@ impl Fault {
             Self::Type { .. } => "type",
             Self::Naive => "naive",
             Self::Instant => "instant",
-            Self::Changed => "changed",
             Self::Syntax { .. } => "syntax",
         }
     }

@@ -1,8 +1,8 @@
 //! Walks a Python value and writes its canonical JSON, without a tree in between.
 //!
-//! Every reference is owned: while the members of a container are taken no Python code runs, and
-//! whatever the code of an enum or a time zone does to a container afterwards, what was taken stays
-//! alive. Nesting is a counted stack of frames, not recursion.
+//! Every reference is owned: the members of a container are taken when it begins, while no Python code
+//! runs, and whatever another thread or the code of an enum or a time zone does to it afterwards, what
+//! was taken is what is written. Nesting is a counted stack of frames, not recursion.
 
 use pyo3::PyTypeInfo;
 use pyo3::exceptions::PyUnicodeEncodeError;
@@ -99,8 +99,7 @@ pub(super) struct Walk {
 /// A container that has begun and not ended. `next` is what is to be written next.
 enum Frame {
     Object { begin: usize, next: usize },
-    List { list: Py<PyList>, next: usize, length: usize },
-    Tuple { tuple: Py<PyTuple>, next: usize },
+    Array { elements: Py<PyTuple>, next: usize },
 }
 
 struct Member {
@@ -135,33 +134,15 @@ impl Walk {
 
     fn run(&mut self, py: Python<'_>, sink: &mut Sink, values: usize) -> Result<(), Box<Refusal>> {
         while let Some(frame) = self.frames.last_mut() {
-            let container = match frame {
-                Frame::Object { begin, next } => write_leaves(sink, values, |sink| {
-                    let Some(member) = self.members.get_mut(*next) else {
-                        return Ok(None);
-                    };
-                    sink.name(member.name.text(), next == begin)?;
-                    *next += 1;
-                    Ok(member.value.take().map(|value| value.into_bound(py)))
-                }),
-                Frame::List { list, next, length } => {
-                    let list = list.bind(py);
-                    write_leaves(sink, values, |sink| {
-                        if list.len() != *length {
-                            return Err(Fault::Changed.into());
-                        }
-                        next_element(sink, next, *length, |index| list.get_item(index))
-                    })
+            let next = match frame {
+                Frame::Object { begin, next } => {
+                    write_members(py, sink, values, &mut self.members[*begin..], next)?
                 }
-                Frame::Tuple { tuple, next } => {
-                    let tuple = tuple.bind(py);
-                    let length = tuple.len();
-                    write_leaves(sink, values, |sink| {
-                        next_element(sink, next, length, |index| tuple.get_item(index))
-                    })
+                Frame::Array { elements, next } => {
+                    write_elements(sink, values, elements.bind(py).as_slice(), next)?
                 }
             };
-            match container? {
+            match next {
                 Next::Container(value) => self.value(sink, &value)?,
                 Next::End => self.end(py, sink),
                 Next::Stop => break,
@@ -184,9 +165,9 @@ impl Walk {
         if let Some(dict) = exactly::<PyDict>(value) {
             self.begin_object(sink, dict)
         } else if let Some(list) = exactly::<PyList>(value) {
-            self.begin_list(sink, list)
+            self.begin_array(sink, list.to_tuple())
         } else if let Some(tuple) = exactly::<PyTuple>(value) {
-            self.begin_tuple(sink, tuple)
+            self.begin_array(sink, tuple.clone())
         } else if write_leaf(sink, value)? {
             Ok(())
         } else {
@@ -208,8 +189,8 @@ impl Walk {
             Plain::Int(int) => scalar::write_int(sink, &int)?,
             Plain::Float(float) => sink.float(float)?,
             Plain::Dict(dict) => self.begin_object(sink, &dict)?,
-            Plain::List(list) => self.begin_list(sink, &list)?,
-            Plain::Tuple(tuple) => self.begin_tuple(sink, &tuple)?,
+            Plain::List(list) => self.begin_array(sink, list.to_tuple())?,
+            Plain::Tuple(tuple) => self.begin_array(sink, tuple)?,
         }
         Ok(())
     }
@@ -229,7 +210,9 @@ impl Walk {
                 .then_with(|| utf16_order(left.name.text(), right.name.text()))
         });
         // A dict can hold one name twice only through a `str` subclass with its own `__eq__`.
-        let is_named_alike = |pair: &&[Member]| pair[0].name.text() == pair[1].name.text();
+        let is_named_alike = |pair: &&[Member]| {
+            pair[0].prefix == pair[1].prefix && pair[0].name.text() == pair[1].name.text()
+        };
         let repeated = members.windows(2).find(is_named_alike);
         let duplicate = repeated.map(|pair| Fault::Duplicate {
             name: pair[1].name.text().to_owned(),
@@ -239,7 +222,7 @@ impl Walk {
             self.members.truncate(begin);
             return Err(refusal);
         }
-        self.frames.push(Frame::Object { begin, next: begin });
+        self.frames.push(Frame::Object { begin, next: 0 });
         sink.raw(b"{");
         Ok(())
     }
@@ -264,24 +247,13 @@ impl Walk {
         })
     }
 
-    fn begin_list(
+    fn begin_array(
         &mut self,
         sink: &mut Sink,
-        list: &Bound<'_, PyList>,
+        elements: Bound<'_, PyTuple>,
     ) -> Result<(), Box<Refusal>> {
         self.check_depth(sink)?;
-        self.frames.push(Frame::List { list: list.clone().unbind(), next: 0, length: list.len() });
-        sink.raw(b"[");
-        Ok(())
-    }
-
-    fn begin_tuple(
-        &mut self,
-        sink: &mut Sink,
-        tuple: &Bound<'_, PyTuple>,
-    ) -> Result<(), Box<Refusal>> {
-        self.check_depth(sink)?;
-        self.frames.push(Frame::Tuple { tuple: tuple.clone().unbind(), next: 0 });
+        self.frames.push(Frame::Array { elements: elements.unbind(), next: 0 });
         sink.raw(b"[");
         Ok(())
     }
@@ -301,13 +273,11 @@ impl Walk {
             Refusal::Raised(raised) => return raised,
         };
         let steps = self.frames.iter().filter_map(|frame| match frame {
-            Frame::Object { begin, next } if next > begin => {
-                Some(Step::Name(self.members[next - 1].name.text()))
+            Frame::Object { begin, next } => {
+                let member = &self.members[begin + next.checked_sub(1)?];
+                Some(Step::Name(member.name.text()))
             }
-            Frame::Object { .. } => None,
-            Frame::List { next, .. } | Frame::Tuple { next, .. } => {
-                next.checked_sub(1).map(Step::Index)
-            }
+            Frame::Array { next, .. } => next.checked_sub(1).map(Step::Index),
         });
         errors::json(py, &JsonError::at(self.position.root, steps, *fault))
     }
@@ -329,27 +299,57 @@ enum Next<'py> {
     Stop,
 }
 
-/// Writes what `following` gives, up to the first value that may hold others.
-#[inline]
-fn write_leaves<'py>(
+/// Writes the members from `next` on, up to the first whose value may hold others.
+fn write_members<'py>(
+    py: Python<'py>,
     sink: &mut Sink,
     values: usize,
-    mut following: impl FnMut(&mut Sink) -> Result<Option<Bound<'py, PyAny>>, Box<Refusal>>,
+    members: &mut [Member],
+    next: &mut usize,
 ) -> Result<Next<'py>, Box<Refusal>> {
     while sink.values() < values {
-        let Some(value) = following(sink)? else {
+        let Some(member) = members.get_mut(*next) else {
             return Ok(Next::End);
         };
+        sink.name(member.name.text(), *next == 0)?;
+        *next += 1;
         sink.count_value()?;
-        if !write_leaf(sink, &value)? {
-            return Ok(Next::Container(value));
+        if let Some(value) = member.value.take() {
+            let value = value.into_bound(py);
+            if !write_leaf(sink, &value)? {
+                return Ok(Next::Container(value));
+            }
+        }
+    }
+    Ok(Next::Stop)
+}
+
+/// Writes the elements from `next` on, up to the first that may hold others.
+fn write_elements<'py>(
+    sink: &mut Sink,
+    values: usize,
+    elements: &[Bound<'py, PyAny>],
+    next: &mut usize,
+) -> Result<Next<'py>, Box<Refusal>> {
+    while sink.values() < values {
+        let Some(value) = elements.get(*next) else {
+            return Ok(Next::End);
+        };
+        if *next > 0 {
+            sink.raw(b",");
+        }
+        *next += 1;
+        sink.count_value()?;
+        if !write_leaf(sink, value)? {
+            return Ok(Next::Container(value.clone()));
         }
     }
     Ok(Next::Stop)
 }
 
 /// Writes a value that is exactly of a scalar type; false if it is not.
-#[inline]
+#[allow(clippy::inline_always)] // a call for each value costs as much as most values
+#[inline(always)]
 fn write_leaf(sink: &mut Sink, value: &Bound<'_, PyAny>) -> Result<bool, Box<Refusal>> {
     if let Some(text) = exactly::<PyString>(value) {
         sink.string(utf8(text, "the string")?)?;
@@ -365,24 +365,6 @@ fn write_leaf(sink: &mut Sink, value: &Bound<'_, PyAny>) -> Result<bool, Box<Ref
         return Ok(false);
     }
     Ok(true)
-}
-
-/// Writes the comma and gets the element `next`, if the sequence has not ended.
-fn next_element<'py>(
-    sink: &mut Sink,
-    next: &mut usize,
-    length: usize,
-    get: impl FnOnce(usize) -> PyResult<Bound<'py, PyAny>>,
-) -> Result<Option<Bound<'py, PyAny>>, Box<Refusal>> {
-    if *next == length {
-        return Ok(None);
-    }
-    if *next > 0 {
-        sink.raw(b",");
-    }
-    let element = get(*next).map_err(|_| Fault::Changed)?;
-    *next += 1;
-    Ok(Some(element))
 }
 
 /// Casts to exactly this type. The test comes first, because a failed cast makes an error value.
