@@ -130,13 +130,32 @@ class IsolationHarness:
         """
         if max_examples < 1:
             raise ValueError(f"max_examples is {max_examples}, but at least 1 example is needed")
+        return self._run(lambda targets: _shares(targets, max_examples), seed, max_seconds, max_leaks)
+
+    def run_target(
+        self, endpoint: str, max_examples: int = 20, seed: int | None = None, *, max_seconds: float = 50.0
+    ) -> Report:
+        """Probe one endpoint (``"POST /people"``), with everything else in use around it."""
+        return self._run(lambda _: [(endpoint, max_examples)], seed, max_seconds, 1)
+
+    def example(self, target: str = MATRIX) -> None:
+        """Run the simplest example of one endpoint, or of all; raises :class:`~interlock.errors.IsolationLeak`."""
+        self._open().play(Plan(target, None))
+
+    def _run(
+        self,
+        share: Callable[[list[str]], list[tuple[str, int]]],
+        seed: int | None,
+        max_seconds: float,
+        max_leaks: int,
+    ) -> Report:
         chosen = random.SystemRandom().randrange(1 << 32) if seed is None else seed
         started = time.monotonic()
         try:
             session = self._open()
             session.begin_run(chosen)
             report = Report(chosen, [one.name for one in session.endpoints], session.oracle_titles(), session.coverage)
-            for target, examples in _shares(session.targets(chosen), max_examples):
+            for target, examples in share(session.targets(chosen)):
                 if time.monotonic() - started > max_seconds:
                     report.notes.append(f"stopped after {max_seconds:.0f} s: {target} and what follows was not probed")
                     break

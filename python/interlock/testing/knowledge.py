@@ -62,6 +62,14 @@ class Knowledge:
                 if match is not None:
                     yield from match.groupdict().items()
 
+    def written(self) -> list[str]:
+        """Texts the org has sent, newest first, one for each place."""
+        found: dict[tuple[str, str], str] = {}
+        for seen in reversed(self._seen):
+            if seen.path.startswith("sent ") and isinstance(seen.value, str):
+                found.setdefault((seen.endpoint, seen.path), seen.value)
+        return list(found.values())
+
     def links(self) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
         """Path and query of every link seen, newest first."""
         found: dict[tuple[str, tuple[tuple[str, str], ...]], None] = {}

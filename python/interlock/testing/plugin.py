@@ -11,7 +11,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from interlock.testing.isolation_fixtures import (
+    as_tenant,
+    isolation,
+    pytest_addoption,
+    pytest_configure,
+    pytest_sessionfinish,
+    worker_database,
+)
 from interlock.testing.roles import Roles
+
+__all__ = [
+    "as_tenant",
+    "isolation",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_sessionfinish",
+    "worker_database",
+]
 
 if TYPE_CHECKING:
     import asyncpg

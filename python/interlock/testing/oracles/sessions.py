@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -14,7 +13,6 @@ from interlock.testing.oracles.base import Oracle
 from interlock.testing.payloads import Plain, Template, TemplateBuilder
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import Story
-from interlock.testing.world import Org
 
 MAX_LINKS = 8
 
@@ -29,8 +27,11 @@ class SessionOracle(Oracle):
         """Follow A's links as B, and overlap A's and B's reads."""
         await self._links(story)
         await self._overlap(story)
+        tagged = {one.endpoint for one in story.world.exchanges if one.response.header("etag") is not None}
         for endpoint in story.readable():
-            await self._options(story, endpoint, [story.b])
+            await self._options(story, endpoint)
+            if endpoint.name in tagged:
+                await self._tags(story, endpoint)
 
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """The probes that fit the endpoint."""
@@ -39,8 +40,7 @@ class SessionOracle(Oracle):
             await self._listen(story, endpoint)
         elif endpoint.is_read:
             await self._after_failure(story, endpoint)
-            await self._options(story, endpoint, [story.a, story.b])
-            await self._tags(story, endpoint)
+            await self._options(story, endpoint)
             await self._listen(story, endpoint)
         else:
             await self._idempotency(story, endpoint)
@@ -78,19 +78,26 @@ class SessionOracle(Oracle):
         await story.world.call(story.a, endpoint, purpose="A reads")
         await story.world.call(story.b, endpoint, purpose="B reads after A")
 
-    async def _options(self, story: Story, endpoint: Endpoint, orgs: Sequence[Org]) -> None:
-        """Each optional parameter alone: a filter, a page, an "include everything"."""
-        learned = story.world.learned.get(endpoint.name)
-        bare = learned.template if learned else TemplateBuilder(endpoint, Plain()).build()
+    async def _options(self, story: Story, endpoint: Endpoint) -> None:
+        """Each optional parameter alone, A and then B alike: a filter, a page size, an "include everything"."""
+        bare = story.world.learned[endpoint.name].template
         for choice in (Plain(), Plain(nth=1)):
             wide = TemplateBuilder(endpoint, choice, with_query=True).build()
             for slot, value in wide.parameters.items():
-                if slot not in bare.parameters:
-                    one = _with_parameter(bare, slot, value)
-                    for org in orgs:
-                        await story.world.call(
-                            org, endpoint, template=one, purpose=f"{org.name} reads with {slot[1]}", own=False
-                        )
+                if slot in bare.parameters:
+                    continue
+                asked = self._unusual(story, endpoint, slot) if type(value) is int else value
+                one = _with_parameter(bare, slot, asked)
+                for org in (story.a, story.b):
+                    purpose = f"{org.name} reads with {slot[1]}"
+                    await story.world.call(org, endpoint, template=one, purpose=purpose, own=False)
+
+    @staticmethod
+    def _unusual(story: Story, endpoint: Endpoint, slot: tuple[str, str]) -> int:
+        """A number that no earlier example asked with, so that what a cache holds for it is A's."""
+        schema = next(one.schema for one in endpoint.parameters if (one.place, one.name) == slot)
+        low = int(schema.get("minimum", 1))
+        return story.world.random.randint(low, max(low, int(schema.get("maximum", 1000))))
 
     async def _tags(self, story: Story, endpoint: Endpoint) -> None:
         of_a = await story.world.call(story.a, endpoint, purpose="A reads")
