@@ -82,16 +82,16 @@ def _run(settings: Settings) -> tuple[Report, Report, Mutation, bool]:
     """Both runs on one start of the service: it would refuse to start with a policy that lets everything through."""
     with build_harness(settings) as harness:
         clean = harness.run(max_examples=4, seed=7, max_seconds=15)
-        opening = next(one for one in asyncio.run(_policies(settings)) if one.table == OPENED)
+        opening = next(one for one in asyncio.run(policies(settings)) if one.table == OPENED)
         asyncio.run(_execute(settings, opening.apply))
         try:
             opened = harness.run(max_examples=4, seed=7, max_seconds=15)
         finally:
             asyncio.run(_execute(settings, opening.restore))
-    return clean, opened, opening, opening in asyncio.run(_policies(settings))
+    return clean, opened, opening, opening in asyncio.run(policies(settings))
 
 
-async def _policies(settings: Settings) -> list[Mutation]:
+async def policies(settings: Settings) -> list[Mutation]:
     owner = await asyncpg.connect(settings.owner_dsn)
     try:
         return await mutations(owner, tables=False)

@@ -214,7 +214,9 @@ class World:
         """The request with the org's headers; headers the request sets itself stay behind them."""
         learned = self.learned.get(endpoint.name)
         identified = org is not None and not (learned and learned.public)
-        headers = (*(org.headers if org and identified else ()), *request.headers)
+        credentials = org.headers if org and identified else ()
+        named = {name for name, _ in credentials}
+        headers = (*credentials, *(pair for pair in request.headers if pair[0] not in named))
         if endpoint.host is not None:
             headers = (*headers, ("host", endpoint.host))
         full = replace(request, headers=headers)
@@ -254,12 +256,16 @@ class World:
         self._inspect(self, exchange)
         return exchange
 
-    def _remember_sent(self, org: Org, request: Request) -> None:
-        for hit in scan_canaries(request.sent_bytes):
-            org.sent_tokens.add((hit.org, hit.serial))
-            if hit.org != org.index:
-                org.sent_tokens.add((hit.org, None))
-        org.sent_literals.update(identifiers(request.sent_bytes))
+    @staticmethod
+    def _remember_sent(org: Org, request: Request) -> None:
+        org.sent_tokens |= tokens_in(request)
+        org.sent_literals |= identifiers(request.sent_bytes)
+
+
+def tokens_in(request: Request) -> set[tuple[int, int | None]]:
+    """Org and serial of every canary the sender wrote; with serial None for its cut forms."""
+    hits = scan_canaries(request.sent_bytes)
+    return {(hit.org, hit.serial) for hit in hits} | {(hit.org, None) for hit in hits}
 
 
 def identifiers(text: bytes) -> set[bytes]:

@@ -10,7 +10,7 @@ from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
 from interlock.testing.values import CUT, TOKEN
 from interlock.testing.verdicts import excerpt
-from interlock.testing.world import World
+from interlock.testing.world import World, tokens_in
 
 
 class ContentOracle(Oracle):
@@ -23,7 +23,7 @@ class ContentOracle(Oracle):
         """Look for canaries that the reader neither wrote nor sent."""
         world.coverage.count(self.code, exchange.endpoint)
         reader = next((org for org in world.orgs if org.index == exchange.org), None)
-        sent = reader.sent_tokens if reader else set()
+        sent = reader.sent_tokens if reader else tokens_in(exchange.request)
         for surface, text in exchange.response.surfaces():
             for hit in scan_canaries(text):
                 if reader is not None and hit.org == reader.index:

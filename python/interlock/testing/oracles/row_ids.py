@@ -9,7 +9,7 @@ from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
 from interlock.testing.verdicts import excerpt
-from interlock.testing.world import UUID_TEXT, World
+from interlock.testing.world import UUID_TEXT, World, identifiers
 
 _NUMBER = re.compile(rb"(?<![\w.-])[0-9]{8,18}(?![\w.-])")
 
@@ -31,7 +31,9 @@ class RowIdOracle(Oracle):
             for literal in world.literals[org.index]
             if literal not in world.public
         }
-        known = (reader.sent_literals | world.literals[reader.index]) if reader else set()
+        known = identifiers(exchange.request.sent_bytes)
+        if reader is not None:
+            known |= reader.sent_literals | world.literals[reader.index]
         for surface, text in exchange.response.surfaces():
             for pattern in (UUID_TEXT, _NUMBER):
                 for match in pattern.finditer(text):
