@@ -1,6 +1,7 @@
 //! Binds `tenancy::reply`: a protocol between an asyncio transport and the driver's protocol.
 
 use parking_lot::Mutex;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -97,6 +98,19 @@ impl ReplyProtocol {
 
     fn resume_writing(&self, py: Python<'_>) -> PyResult<()> {
         self.inner.call_method0(py, "resume_writing").map(drop)
+    }
+
+    /// The callback leads back here; without this the collector could not see the circle, and every
+    /// closed connection would stay in memory with all it holds.
+    #[allow(clippy::needless_pass_by_value)] // PyO3's signature
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.inner)?;
+        visit.call(&self.data_received)?;
+        visit.call(&self.on_failure)?;
+        match self.on_settled.try_lock() {
+            Some(callback) => visit.call(&*callback),
+            None => Ok(()),
+        }
     }
 
     fn __getattr__(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {

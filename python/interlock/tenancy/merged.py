@@ -42,6 +42,7 @@ class Merged(Mode):
         """Prepare a statement whose only use is to be found there later."""
         statement = await session.connection.prepare("SELECT 'interlock'")
         session.sentinel = statement.get_name(), statement
+        session.connection.add_termination_listener(lambda _: self._idle.discard(session))
 
     async def enter(self, session: Session, org: str, seal: str) -> None:
         """Reset the session and set the org, in one message: if one part fails, none of it has happened.
