@@ -248,7 +248,7 @@ fn a_repeated_name_is_refused_however_it_is_spelled() {
         panic!("not refused as a duplicate: {error:?}");
     };
     assert_eq!((path.as_str(), name.as_str()), ("$.a", "b"));
-    assert_eq!(at.to_string(), " at line 2, byte 17");
+    assert_eq!(at.to_string(), " at line 2, byte 16");
 }
 
 #[test]
