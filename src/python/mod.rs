@@ -70,7 +70,7 @@ mod native {
     #[pymodule_export]
     use super::hashing::{
         Absent, HashBatch, JsonText, canonical_http, canonical_json, database_operation_hash,
-        http_request_hash, json_hash, notification_hash,
+        http_request_hash, json_hash, notification_hash, shell_is_read,
     };
 
     // shell

@@ -8,6 +8,8 @@ use crate::hashing::digest::{Digest, Hasher};
 
 /// When so much has gathered, it is digested and forgotten: a digest needs no memory for the whole form.
 const SPILL: usize = 32 << 10;
+/// What surrounds a string.
+const QUOTES: usize = 2;
 /// A buffer that one large string has grown beyond this is not kept for the next call.
 const KEEP: usize = 256 << 10;
 
@@ -101,7 +103,7 @@ impl Sink {
     /// add up to is checked when they spill.
     #[inline]
     fn check_large(&self, text: &str) -> Result<(), Box<Fault>> {
-        if text.len() >= SPILL { self.check_bytes(text.len()) } else { Ok(()) }
+        if text.len() >= SPILL { self.check_bytes(text.len() + QUOTES) } else { Ok(()) }
     }
 
     /// Appends an integer of machine size.
