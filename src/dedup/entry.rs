@@ -1,5 +1,6 @@
 //! One proposal as the index holds it.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::LifecycleState;
@@ -32,23 +33,82 @@ impl Id {
     }
 }
 
-/// One proposal. Times are integer nanoseconds of the clock of whoever calls the index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Its key.
-    pub id: Id,
-    /// The org, or None where the index is used without orgs.
-    pub org: Option<Arc<str>>,
-    /// Its kind.
-    pub kind: Arc<str>,
+/// Whose proposals are of which kind; shared by all of them.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Realm {
+    pub(super) org: Option<Box<str>>,
+    pub(super) kind: Box<str>,
+}
+
+/// What never changes about an entry. Times are integer nanoseconds of the clock of whoever calls the index.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Proposed {
     /// Its identity.
     pub content_hash: [u8; 32],
+    /// Its key.
+    pub id: Id,
+    /// When it was first proposed.
+    pub first_seen: i64,
+    /// The order in which entries came.
+    pub(super) number: u64,
+    pub(super) realm: Arc<Realm>,
     /// The first 12 hexadecimal digits of the digest of the canonical form.
     pub cmd_hash: [u8; 6],
-    /// Its logical keys, each followed by NUL, which none contains.
-    pub(super) keys: Option<Arc<str>>,
+    pub(super) texts: Texts,
+}
+
+impl Proposed {
+    /// The org, or None where the index is used without orgs.
+    pub fn org(&self) -> Option<&str> {
+        self.realm.org.as_deref()
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> &str {
+        &self.realm.kind
+    }
+
+    /// Its logical keys.
+    pub fn logical_keys(&self) -> impl Iterator<Item = &str> {
+        let keys = self.texts.joined.get(..self.texts.keys as usize).unwrap_or_default();
+        keys.split_terminator('\0')
+    }
+
     /// The proposer's label.
-    pub display_id: Option<Arc<str>>,
+    pub fn display_id(&self) -> Option<&str> {
+        self.texts.joined.get(self.texts.keys as usize..).filter(|_| self.texts.labelled)
+    }
+}
+
+/// Logical keys, each followed by NUL, which none contains, and the label: one allocation for all.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Texts {
+    joined: Box<str>,
+    keys: u32,
+    labelled: bool,
+}
+
+impl Texts {
+    /// None if they are longer than any that a proposal may have.
+    pub(super) fn new<K: AsRef<str>>(
+        logical_keys: impl IntoIterator<Item = K>,
+        display_id: Option<&str>,
+    ) -> Option<Self> {
+        let mut joined = String::new();
+        for key in logical_keys {
+            joined.extend(key.as_ref().split('\0').chain(["\0"]));
+        }
+        let keys = u32::try_from(joined.len()).ok()?;
+        joined.push_str(display_id.unwrap_or_default());
+        Some(Self { joined: joined.into(), keys, labelled: display_id.is_some() })
+    }
+}
+
+/// One proposal and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    // One line of the cache holds the rest, and cloning touches nothing else.
+    pub(super) proposed: Arc<Proposed>,
     /// Where it stands.
     pub state: LifecycleState,
     /// How often it was taken into execution.
@@ -57,24 +117,23 @@ pub struct Entry {
     pub version: u32,
     /// How often it was proposed.
     pub seen_count: u64,
-    /// When first.
-    pub first_seen: i64,
     /// When last.
     pub last_seen: i64,
     /// When it lapses, if it does.
     pub lease_until: Option<i64>,
     /// When it ended.
     pub ended: i64,
-    /// The order in which entries came.
-    pub(super) number: u64,
+}
+
+impl Deref for Entry {
+    type Target = Proposed;
+
+    fn deref(&self) -> &Proposed {
+        &self.proposed
+    }
 }
 
 impl Entry {
-    /// Its logical keys.
-    pub fn logical_keys(&self) -> impl Iterator<Item = &str> {
-        self.keys.as_deref().unwrap_or_default().split_terminator('\0')
-    }
-
     /// Whether its lease is over.
     pub(super) fn lapsed(&self, now: i64) -> bool {
         self.lease_until.is_some_and(|until| until <= now)

@@ -1,12 +1,13 @@
 //! The index: at most one proposal in flight for each (org, kind, identity), decided under one lock of one shard.
 
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use foldhash::quality::RandomState;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::entry::{Entry, Id, target_of};
+use super::entry::{Entry, Id, Proposed, Texts, target_of};
 use super::neighbours::{Neighbours, Place};
 use super::shard::{Key, Shard};
 use super::{IndexError, LifecycleState};
@@ -120,11 +121,8 @@ impl Index {
         if let Some(decision) = self.collapse(&mut self.lock(selector), key, now) {
             return Ok(decision);
         }
-        let mut keys = String::new();
-        for logical_key in logical_keys() {
-            // NUL ends a key here, and no command has one.
-            keys.extend(logical_key.as_ref().chars().filter(|c| *c != '\0').chain(['\0']));
-        }
+        let full = IndexError::Full { capacity: self.settings.capacity };
+        let texts = Texts::new(logical_keys(), candidate.display_id).ok_or(full)?;
         self.reserve(now)?;
         let mut shard = self.lock(selector);
         // Another thread may have proposed the same meanwhile.
@@ -133,23 +131,24 @@ impl Index {
             return Ok(decision);
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let stored = Entry {
-            id: Id::new(self.random, self.scrambled(number), selector),
-            org: candidate.org.map(|org| shard.name(org)),
-            kind: shard.name(candidate.kind),
+        let proposed = Proposed {
             content_hash: *candidate.content_hash,
+            id: Id::new(self.random, self.scrambled(number), selector),
+            first_seen: now,
+            number,
+            realm: shard.realm(candidate.org, candidate.kind),
             cmd_hash: candidate.cmd_hash,
-            keys: (!keys.is_empty()).then(|| keys.into()),
-            display_id: candidate.display_id.map(Into::into),
+            texts,
+        };
+        let stored = Entry {
+            proposed: Arc::new(proposed),
             state: LifecycleState::Pending,
             attempt: 0,
             version: 1,
             seen_count: 1,
-            first_seen: now,
             last_seen: now,
             lease_until: self.settings.lease.map(|lease| now.saturating_add(lease)),
             ended: 0,
-            number,
         };
         self.hold(&mut shard, stored.clone())?;
         drop(shard);
@@ -219,13 +218,12 @@ impl Index {
 
     /// Holds an entry that is in flight and already counted.
     pub(super) fn hold(&self, shard: &mut Shard, entry: Entry) -> Result<(), IndexError> {
+        let proposed = Arc::clone(&entry.proposed);
         let full = IndexError::Full { capacity: self.settings.capacity };
-        let (org, keys, number, selector) =
-            (entry.org.clone(), entry.keys.clone(), entry.number, entry.id.selector());
         let slot = shard.insert(entry).ok_or(full)?;
         shard.point(slot);
-        let keys = keys.as_deref().unwrap_or_default().split_terminator('\0');
-        self.neighbours.add(org.as_deref(), keys, Place { number, slot, selector });
+        let place = Place { number: proposed.number, slot, selector: proposed.id.selector() };
+        self.neighbours.add(proposed.org(), proposed.logical_keys(), place);
         Ok(())
     }
 
@@ -298,7 +296,7 @@ impl Index {
         if !to.in_flight() {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
             let place = Place { number: changed.number, slot, selector: changed.id.selector() };
-            self.neighbours.remove(changed.org.as_deref(), changed.logical_keys(), place);
+            self.neighbours.remove(changed.org(), changed.logical_keys(), place);
             if !(to.cools_down() && self.settings.cooldown.is_some()) {
                 shard.unpoint(slot);
             }
@@ -319,7 +317,7 @@ impl Index {
     }
 
     fn neighbours_of(&self, own: &Entry, now: i64) -> (Vec<Entry>, Vec<Entry>) {
-        let places = self.neighbours.of(own.org.as_deref(), own.logical_keys(), own.number, SHOWN);
+        let places = self.neighbours.of(own.org(), own.logical_keys(), own.number, SHOWN);
         let mut cluster = Vec::new();
         let mut related = Vec::new();
         for place in places {
@@ -329,7 +327,7 @@ impl Index {
                 continue;
             };
             let entry = entry.seen_at(now);
-            if !entry.state.in_flight() || entry.org != own.org {
+            if !entry.state.in_flight() || entry.org() != own.org() {
                 continue;
             }
             if entry.logical_keys().any(|key| own.logical_keys().any(|other| other == key)) {
@@ -347,5 +345,5 @@ impl Index {
 }
 
 fn visible(entry: &Entry, org: Option<&str>) -> bool {
-    org.is_none_or(|org| entry.org.as_deref() == Some(org))
+    org.is_none_or(|org| entry.org() == Some(org))
 }

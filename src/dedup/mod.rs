@@ -15,7 +15,7 @@ mod neighbours;
 mod shard;
 mod snapshot;
 
-pub use entry::{Entry, Id};
+pub use entry::{Entry, Id, Proposed};
 pub use error::IndexError;
 pub use index::{Candidate, Decision, Index, Reason, SHOWN, Settings};
 pub use lifecycle::LifecycleState;

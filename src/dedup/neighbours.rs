@@ -21,7 +21,7 @@ pub(super) struct Place {
 enum Members {
     // Nearly every target has one, and a tree for it would cost ten times the memory.
     One(u32, Place),
-    Many(BTreeSet<(u32, Place)>),
+    Many(Box<BTreeSet<(u32, Place)>>),
 }
 
 /// Maps (org, target) to the entries in flight, under the digests of both and of the verb. A digest may collide, so
@@ -133,7 +133,7 @@ impl Members {
     fn insert(&mut self, verb: u32, place: Place) {
         match self {
             Self::One(first, at) => {
-                *self = Self::Many(BTreeSet::from([(*first, *at), (verb, place)]));
+                *self = Self::Many(Box::new(BTreeSet::from([(*first, *at), (verb, place)])));
             }
             Self::Many(members) => {
                 members.insert((verb, place));

@@ -1,6 +1,6 @@
 //! A part of the index: the entries whose identity selects it, under one lock.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -8,7 +8,9 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
 use super::Entry;
-use super::entry::Id;
+use super::entry::{Id, Realm};
+
+const CHUNK: usize = 64;
 
 /// What makes two proposals the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,37 +32,43 @@ impl Key<'_> {
 
 impl Entry {
     pub(super) fn key(&self) -> Key<'_> {
-        Key { org: self.org.as_deref(), kind: &self.kind, content_hash: &self.content_hash }
+        Key { org: self.org(), kind: self.kind(), content_hash: &self.content_hash }
     }
 }
 
 #[derive(Default)]
 pub(super) struct Shard {
-    slots: Vec<Option<Box<Entry>>>,
+    // In chunks, so that growing neither copies the entries nor leaves half of the memory unused.
+    chunks: Vec<Box<[Option<Entry>; CHUNK]>>,
+    slots: u32,
     free: Vec<u32>,
     // The entry in flight of each key, or the last ended one that cools down.
     by_key: HashTable<u32>,
     by_id: HashTable<u32>,
     leases: BTreeSet<(i64, u32)>,
     ended: VecDeque<u32>,
-    // Orgs and kinds recur in every entry.
-    names: HashSet<Arc<str>>,
-    purge_names_at: usize,
+    realms: HashTable<Arc<Realm>>,
+    purge_realms_at: usize,
     hasher: RandomState,
 }
 
 impl Shard {
-    pub(super) fn name(&mut self, text: &str) -> Arc<str> {
-        if let Some(name) = self.names.get(text) {
-            return Arc::clone(name);
+    pub(super) fn realm(&mut self, org: Option<&str>, kind: &str) -> Arc<Realm> {
+        let hash = self.hasher.hash_one((org, kind));
+        let same = |realm: &Arc<Realm>| realm.org.as_deref() == org && *realm.kind == *kind;
+        if let Some(realm) = self.realms.find(hash, same) {
+            return Arc::clone(realm);
         }
-        if self.names.len() >= self.purge_names_at {
-            self.names.retain(|name| Arc::strong_count(name) > 1);
-            self.purge_names_at = 64.max(2 * self.names.len());
+        if self.realms.len() >= self.purge_realms_at {
+            self.realms.retain(|realm| Arc::strong_count(realm) > 1);
+            self.purge_realms_at = 64.max(2 * self.realms.len());
         }
-        let name: Arc<str> = text.into();
-        self.names.insert(Arc::clone(&name));
-        name
+        let realm = Arc::new(Realm { org: org.map(Into::into), kind: kind.into() });
+        let hasher = &self.hasher;
+        self.realms.insert_unique(hash, Arc::clone(&realm), |realm| {
+            hasher.hash_one((realm.org.as_deref(), &*realm.kind))
+        });
+        realm
     }
 
     pub(super) fn find(&self, key: Key<'_>) -> Option<u32> {
@@ -76,39 +84,49 @@ impl Shard {
     }
 
     pub(super) fn get(&self, slot: u32) -> Option<&Entry> {
-        self.slots.get(slot as usize)?.as_deref()
+        in_slot(&self.chunks, slot)
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.slots.iter().flatten().map(|entry| &**entry)
+        self.chunks.iter().flat_map(|chunk| chunk.iter()).flatten()
     }
 
-    /// Holds a new entry under its id; [`Shard::point`] puts it under its key.
+    /// Holds a new entry under its id; [`Shard::point`] puts it under its key. None if there is no slot left.
     pub(super) fn insert(&mut self, entry: Entry) -> Option<u32> {
-        let slot = if let Some(slot) = self.free.pop() {
-            slot
-        } else {
-            let slot = u32::try_from(self.slots.len()).ok()?;
-            self.slots.push(None);
-            slot
-        };
+        let slot = self.free_slot()?;
         let hash = self.hasher.hash_one(entry.id);
         if let Some(until) = entry.lease_until {
             self.leases.insert((until, slot));
         }
-        self.slots[slot as usize] = Some(Box::new(entry));
-        let (slots, hasher) = (&self.slots, &self.hasher);
+        *self.slot_mut(slot)? = Some(entry);
+        let (chunks, hasher) = (&self.chunks, &self.hasher);
         self.by_id.insert_unique(hash, slot, |&at| {
-            slots[at as usize].as_ref().map_or(0, |e| hasher.hash_one(e.id))
+            in_slot(chunks, at).map_or(0, |entry| hasher.hash_one(entry.id))
         });
         Some(slot)
     }
 
+    fn free_slot(&mut self) -> Option<u32> {
+        if let Some(slot) = self.free.pop() {
+            return Some(slot);
+        }
+        let slot = self.slots;
+        if slot as usize == self.chunks.len() * CHUNK {
+            self.chunks.push(Box::new([const { None }; CHUNK]));
+        }
+        self.slots = slot.checked_add(1)?;
+        Some(slot)
+    }
+
+    fn slot_mut(&mut self, slot: u32) -> Option<&mut Option<Entry>> {
+        self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)
+    }
+
     /// Makes the entry the one that its key finds.
     pub(super) fn point(&mut self, slot: u32) {
-        let Some(entry) = self.slots[slot as usize].as_deref() else { return };
-        let (slots, hasher, key) = (&self.slots, &self.hasher, entry.key());
-        let key_of = |at: u32| slots[at as usize].as_deref().map(Entry::key);
+        let (chunks, hasher) = (&self.chunks, &self.hasher);
+        let key_of = |at: u32| in_slot(chunks, at).map(Entry::key);
+        let Some(key) = key_of(slot) else { return };
         let found = self.by_key.entry(
             hasher.hash_one(key),
             |&at| key_of(at) == Some(key),
@@ -119,21 +137,21 @@ impl Shard {
 
     /// Lets the key of the entry find nothing, if it finds this entry.
     pub(super) fn unpoint(&mut self, slot: u32) {
-        let Some(entry) = self.slots[slot as usize].as_deref() else { return };
-        if let Ok(found) =
-            self.by_key.find_entry(self.hasher.hash_one(entry.key()), |&at| at == slot)
-        {
+        let Some(entry) = in_slot(&self.chunks, slot) else { return };
+        let hash = self.hasher.hash_one(entry.key());
+        if let Ok(found) = self.by_key.find_entry(hash, |&at| at == slot) {
             found.remove();
         }
     }
 
     /// Changes an entry, and keeps its lease in order.
     pub(super) fn change(&mut self, slot: u32, change: impl FnOnce(&mut Entry)) -> Option<&Entry> {
-        let entry = self.slots.get_mut(slot as usize)?.as_deref_mut()?;
+        let entry = self.slot_mut(slot)?.as_mut()?;
         let before = entry.lease_until;
         change(entry);
-        if before != entry.lease_until {
-            self.leases.extend(entry.lease_until.map(|until| (until, slot)));
+        let after = entry.lease_until;
+        if before != after {
+            self.leases.extend(after.map(|until| (until, slot)));
             if let Some(until) = before {
                 self.leases.remove(&(until, slot));
             }
@@ -162,7 +180,7 @@ impl Shard {
     }
 
     fn forget(&mut self, slot: u32) {
-        let Some(entry) = self.slots[slot as usize].take() else { return };
+        let Some(entry) = self.slot_mut(slot).and_then(Option::take) else { return };
         if let Ok(found) = self.by_id.find_entry(self.hasher.hash_one(entry.id), |&at| at == slot) {
             found.remove();
         }
@@ -172,4 +190,8 @@ impl Shard {
     fn has(&self, slot: u32, test: impl FnOnce(&Entry) -> bool) -> bool {
         self.get(slot).is_some_and(test)
     }
+}
+
+fn in_slot(chunks: &[Box<[Option<Entry>; CHUNK]>], slot: u32) -> Option<&Entry> {
+    chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
 }

@@ -1,10 +1,11 @@
 //! An index as bytes, and back: JSON, one object an entry, ended ones first.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Entry, Id};
+use super::entry::{Entry, Id, Proposed, Texts};
 use super::identity::hex;
 use super::index::{Index, Settings};
 use super::{IndexError, LifecycleState};
@@ -82,23 +83,28 @@ impl Index {
             self.reserve(i64::MIN)?;
         }
         let mut shard = self.lock(id.selector());
-        let entry = Entry {
-            id,
-            org: record.org.as_deref().map(|org| shard.name(org)),
-            kind: shard.name(&record.kind),
+        if record.logical_keys.iter().any(|key| key.contains('\0')) {
+            return Err(not_a_snapshot("a logical key has a NUL"));
+        }
+        let texts = Texts::new(&record.logical_keys, record.display_id.as_deref());
+        let proposed = Proposed {
             content_hash: bytes(&record.content_hash)?,
+            id,
+            first_seen: record.first_seen,
+            number: self.next_number(),
+            realm: shard.realm(record.org.as_deref(), &record.kind),
             cmd_hash: bytes(&record.cmd_hash)?,
-            keys: joined(&record.logical_keys)?,
-            display_id: record.display_id.as_deref().map(Into::into),
+            texts: texts.ok_or_else(|| not_a_snapshot("its texts are too long"))?,
+        };
+        let entry = Entry {
+            proposed: Arc::new(proposed),
             state: record.state,
             attempt: record.attempt,
             version: record.version,
             seen_count: record.seen_count,
-            first_seen: record.first_seen,
             last_seen: record.last_seen,
             lease_until: record.lease_until.filter(|_| record.state.lapsed() != record.state),
             ended: record.ended,
-            number: self.next_number(),
         };
         if entry.key().selector() != id.selector() {
             return Err(not_a_snapshot("an id does not belong to its content"));
@@ -129,12 +135,12 @@ impl From<&Entry> for Record {
     fn from(entry: &Entry) -> Self {
         Self {
             id: format!("{:032x}", entry.id.bits()),
-            org: entry.org.as_deref().map(Into::into),
-            kind: entry.kind.as_ref().into(),
+            org: entry.org().map(Into::into),
+            kind: entry.kind().into(),
             content_hash: hex(&entry.content_hash),
             cmd_hash: hex(&entry.cmd_hash),
             logical_keys: entry.logical_keys().map(Into::into).collect(),
-            display_id: entry.display_id.as_deref().map(Into::into),
+            display_id: entry.display_id().map(Into::into),
             state: entry.state,
             attempt: entry.attempt,
             version: entry.version,
@@ -157,14 +163,6 @@ fn bytes<const N: usize>(text: &str) -> Result<[u8; N], IndexError> {
         *byte = u8::from_str_radix(digits, 16).map_err(not_a_snapshot)?;
     }
     Ok(bytes)
-}
-
-fn joined(logical_keys: &[String]) -> Result<Option<std::sync::Arc<str>>, IndexError> {
-    if logical_keys.iter().any(|key| key.contains('\0')) {
-        return Err(not_a_snapshot("a logical key has a NUL"));
-    }
-    let joined: String = logical_keys.iter().flat_map(|key| [key.as_str(), "\0"]).collect();
-    Ok((!joined.is_empty()).then(|| joined.into()))
 }
 
 #[allow(clippy::needless_pass_by_value)] // so that map_err takes it as it is

@@ -175,12 +175,12 @@ pub(super) fn stored_proposal(py: Python<'_>, entry: &Entry) -> PyResult<Py<PyAn
     static OF_ENTRY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let identity = (
         entry.id.bits(),
-        entry.org.as_deref(),
-        &*entry.kind,
+        entry.org(),
+        entry.kind(),
         hex(&entry.content_hash),
         hex(&entry.cmd_hash),
         PyTuple::new(py, entry.logical_keys().collect::<Vec<_>>())?,
-        entry.display_id.as_deref(),
+        entry.display_id(),
     );
     let standing = (entry.state.as_str(), entry.attempt, entry.version, entry.lease_until);
     let seen = (entry.seen_count, entry.first_seen, entry.last_seen, CANON_VERSION);

@@ -131,7 +131,7 @@ impl DedupIndex {
         let (org, now, index) =
             (OrgArgument::Current.reader(py)?, self.clock.now(py)?, self.index());
         let mut lapsed = py.detach(|| index.expire(now));
-        lapsed.retain(|entry| org.is_none() || entry.org.as_deref() == org.as_deref());
+        lapsed.retain(|entry| org.is_none() || entry.org() == org.as_deref());
         stored_proposals(py, &lapsed)
     }
 
