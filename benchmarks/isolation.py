@@ -45,9 +45,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=None, help="plant ids")
     parser.add_argument("--seconds", type=float, default=60.0, help="budget of one run")
     arguments = parser.parse_args()
-    print(
-        f"{platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}"
-    )
+    load = os.getloadavg()[0]
+    print(f"{platform.machine()}, {os.cpu_count()} CPUs, load {load:.1f}, Python {platform.python_version()}")
     if arguments.what == "speed":
         asyncio.run(speed())
         return
@@ -88,9 +87,8 @@ def mutants(server: EmbeddedPostgres, plants: list[Plant], seeds: int, seconds: 
                 flush=True,
             )
     total = len(plants) * seeds
-    print(
-        f"found {found} of {total} ({found / total:.1%}); median {statistics.median(times):.1f} s, worst {max(times):.1f} s"
-    )
+    print(f"found {found} of {total} ({found / total:.1%})")
+    print(f"median {statistics.median(times):.1f} s, worst {max(times):.1f} s")
 
 
 def clean(server: EmbeddedPostgres, seeds: int, seconds: float) -> None:
@@ -114,7 +112,7 @@ def run(server: EmbeddedPostgres, plant: Plant | None, seed: int, seconds: float
 
 
 async def peers(server: EmbeddedPostgres, plants: list[Plant]) -> None:
-    """A naive test (A creates, B lists; look for A's id and text) and a status replay (B repeats A's item requests)."""
+    """A naive test (A creates, B lists, A's text is looked for) and a status replay (B repeats A's requests)."""
     counts = {"naive two-user test": 0, "status-code replay": 0}
     for plant in plants:
         database = create_database(server, f"bench_{uuid.uuid4().hex[:8]}", plant)
