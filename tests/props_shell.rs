@@ -54,6 +54,17 @@ proptest! {
     }
 }
 
+proptest! {
+    /// The short cut for plain text takes no other way than the printer would.
+    #[test]
+    fn plain_text_is_its_own_form(text in "[a-z=+:%@A-]{1,4}( [a-zA=+:.,/@%_0-9-]{1,4}){0,3}") {
+        prop_assert_eq!(canonical(&text).unwrap(), text.as_str());
+        let commented = format!("{text} # why");
+        let form = canonical(&commented).unwrap();
+        prop_assert!(form == text || form == commented, "{}", form);
+    }
+}
+
 /// Characters and runs that change what a shell reads, in any order.
 fn hostile_text() -> impl Strategy<Value = String> {
     const FRAGMENTS: &[&str] = &[

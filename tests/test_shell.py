@@ -98,7 +98,7 @@ RAW = [
     "echo  'unterminated", "a  &&", "echo  $(", "(a;  b)", "{ a;  b; }", "if a;  then b; fi", "f()  { a; }", "a  |& b",
     "[[  a ]]", "cat  <<<x", "cat  <(ls)", "echo  $'a'", 'echo  $"a"', "a  ;; b", "case  x in x) ;; esac",
     "cat  <<A\nx", "echo  a\\", "time  ls", "a+=1  b", "a[0]=1  b", "echo  $10", "echo  $[1]", "a  >&f",
-    "cat  <<A\na\\\nA\nA\n",
+    "cat  <<A\na\\\nA\nA\n", " -x  foo", "+x  foo", "set  | cat", "declare  -p", "cat  <<A\nx\nA\n" * 17,
     "echo  $X\\\nY", "a &\\\n&  b", "!  ! a", "echo  `a \\`b\\``", "echo  $(a # b\n)", "for  i in a; do b; done",
 ]  # fmt: skip
 

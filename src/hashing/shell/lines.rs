@@ -5,6 +5,7 @@
 //! with the next: `echo $((1/0))`, newline, `echo on` prints, the one-line form does not.
 
 use super::ast::SimpleCommand;
+use super::names::mentions;
 use super::parser::Parsed;
 
 /// What a text says beyond its list, about the lines it is written on.
@@ -27,24 +28,12 @@ const SPECIAL_VARIABLES: &[&str] = &["EUID", "POSIXLY_CORRECT", "PPID", "SHELLOP
 
 /// Whether the lines of the text may be written as one.
 pub(super) fn may_be_joined(text: &str, parsed: &Parsed) -> bool {
-    let counts_lines = text.contains('\n') && text_names_line_number(text, parsed);
+    // `LINENO` counts every newline, also those in comments and continuations.
+    let counts_lines = text.contains('\n') && mentions(text, &parsed.list, "LINENO");
     !counts_lines
         && (!parsed.lines.broken
             || !parsed.lines.can_be_abandoned
                 && parsed.list.commands().all(leaves_the_next_line_alone))
-}
-
-/// `LINENO` counts every newline, also in comments and continuations. Its name can be written in
-/// pieces (`export LINE''NO`), so literal words are looked at after quote removal.
-fn text_names_line_number(text: &str, parsed: &Parsed) -> bool {
-    text.contains("LINENO")
-        || parsed.list.commands().any(|command| {
-            command
-                .words
-                .iter()
-                .filter_map(super::ast::Word::literal)
-                .any(|word| word.contains("LINENO"))
-        })
 }
 
 fn leaves_the_next_line_alone(command: &SimpleCommand) -> bool {

@@ -33,6 +33,9 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// Deepest nesting of `$(…)`, `${…}` and backquotes that is not left as it is.
 pub const MAX_DEPTH: u32 = 32;
 
+/// Most here-documents in a text that is not left as it is: printed on one line, more make bash fail.
+pub const MAX_HERE_DOCUMENTS: usize = 16;
+
 /// Why a command has no canonical form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShellError {
@@ -79,9 +82,17 @@ fn normalised(command: &str) -> Option<String> {
         return None;
     }
     let printed = print(&parsed.list);
+    if is_option(command) || is_option(&printed) || parsed.here_documents > MAX_HERE_DOCUMENTS {
+        return None;
+    }
     // Reading the print back makes the laws hold by construction: a form is only ever shared by
     // texts that stand for this very list, and printing it again changes nothing.
     (parse(&printed)? == parsed.list).then_some(printed)
+}
+
+/// Whether `sh -c` would take the text for an option of its own.
+fn is_option(text: &str) -> bool {
+    text.starts_with(['-', '+'])
 }
 
 /// Whether every byte stands for itself and blanks are single: such a text is its own canonical form

@@ -1,6 +1,6 @@
 //! Command names and variables that change how the rest of a text is read.
 
-use super::ast::List;
+use super::ast::{List, Word};
 
 /// Reserved words of dash and bash. Unquoted in the place of a command name they start a construct.
 const RESERVED: &[&str] = &[
@@ -42,10 +42,32 @@ pub(super) fn may_set_keyword_option(list: &List) -> bool {
 
 /// Whether running the command can show how it was written, so that no cosmetic is one.
 pub(super) fn shows_its_own_source(text: &str, list: &List) -> bool {
-    SOURCE_VARIABLES.iter().any(|variable| text.contains(variable))
-        || list
-            .commands()
-            .any(|command| command.name().is_some_and(|name| SHOWS_SOURCE.contains(&name.as_str())))
+    SOURCE_VARIABLES.iter().any(|variable| mentions(text, list, variable))
+        || list.commands().any(|command| {
+            command.name().is_some_and(|name| {
+                SHOWS_SOURCE.contains(&name.as_str()) || lists_variables(&name, command.arguments())
+            })
+        })
+}
+
+/// Whether the command prints every variable, the text of `bash -c` among them.
+fn lists_variables(name: &str, arguments: &[Word]) -> bool {
+    match name {
+        "set" => arguments.is_empty(),
+        "declare" | "typeset" => arguments
+            .iter()
+            .all(|word| word.literal().is_none_or(|option| option.starts_with(['-', '+']))),
+        _ => false,
+    }
+}
+
+/// Whether a variable is named in the text. A name can be written in pieces (`export LINE''NO`), so
+/// literal words are looked at after quote removal.
+pub(super) fn mentions(text: &str, list: &List, variable: &str) -> bool {
+    text.contains(variable)
+        || list.commands().any(|command| {
+            command.words.iter().filter_map(Word::literal).any(|word| word.contains(variable))
+        })
 }
 
 /// Whether the bytes are a variable name.

@@ -15,6 +15,7 @@ use super::names;
 pub(super) struct Parsed {
     pub(super) list: List,
     pub(super) lines: Lines,
+    pub(super) here_documents: usize,
 }
 
 /// Parses a whole text.
@@ -32,13 +33,14 @@ fn parse_with(text: &str, keeps_assignment_form: bool) -> Option<Parsed> {
     if parser.peek().is_some() || !parser.pending.is_empty() {
         return None;
     }
+    let here_documents = parser.bodies.len();
     let mut bodies = parser.bodies.into_iter();
     for redirection in list.commands_mut().flat_map(|command| &mut command.redirections) {
         if let Redirection::HereDocument { body, .. } = redirection {
             *body = bodies.next()?;
         }
     }
-    Some(Parsed { list, lines: parser.lines })
+    Some(Parsed { list, lines: parser.lines, here_documents })
 }
 
 impl Parser<'_> {
