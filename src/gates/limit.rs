@@ -87,6 +87,7 @@ impl Limit {
     }
 
     /// Judges one call at `now`. A clock that went back gives no credit: elapsed time stops at 0.
+    #[inline]
     pub fn judge(&self, state: Option<State>, now: u64) -> Judgement {
         if self.mutes() {
             return Judgement::Deny(Reason::Muted, None);
@@ -122,6 +123,7 @@ impl Limit {
     }
 }
 
+#[inline]
 fn window(max: u64, span: u64, state: Option<State>, now: u64) -> Judgement {
     match state {
         Some(state) if now.saturating_sub(state.time) < span => {
@@ -135,6 +137,7 @@ fn window(max: u64, span: u64, state: Option<State>, now: u64) -> Judgement {
     }
 }
 
+#[inline]
 fn gcra(interval: u64, tolerance: u64, state: Option<State>, now: u64) -> Judgement {
     let at_rest = State { time: now, emitted: 0, muted: false };
     let state = state.filter(|state| state.time > now).unwrap_or(at_rest);

@@ -156,7 +156,8 @@ impl Gates {
     }
 
     /// Decides on one emission of `key`, and counts it.
-    #[inline]
+    #[allow(clippy::inline_always)] // its arguments have more words than there are registers
+    #[inline(always)]
     pub fn decide(
         &self,
         event: &Event,

@@ -92,7 +92,8 @@ impl<R: Record> Table<R> {
     }
 
     /// The slot of `key`, if it has one.
-    #[inline]
+    #[allow(clippy::inline_always)] // returned through memory, a slot costs as much as finding it
+    #[inline(always)]
     pub(super) fn find(&self, key: KeyHash) -> Option<Slot> {
         let (tag, start) = (tag_of(key.place), self.set_of(key) * self.shape.ways);
         for way in 0..self.shape.ways {
@@ -146,7 +147,8 @@ impl<R: Record> Table<R> {
 
     /// Decides on the state of `slot`: `step` says what to put in its place, if anything, and the
     /// decision. Again if others were faster; `None` if the slot is another key's now.
-    #[inline]
+    #[allow(clippy::inline_always)] // as above: a decision has five words
+    #[inline(always)]
     pub(super) fn update<D>(
         &self,
         slot: Slot,

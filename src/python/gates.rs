@@ -55,7 +55,8 @@ impl Home {
     }
 
     /// The key of a rate-limited event, and the tenant's part of it.
-    #[inline]
+    #[allow(clippy::inline_always)] // the result goes through memory otherwise
+    #[inline(always)]
     pub(super) fn quota_key(
         &self,
         event: u64,
@@ -334,7 +335,8 @@ impl Gate {
 }
 
 impl Gate {
-    #[inline]
+    #[allow(clippy::inline_always)] // the result goes through memory otherwise
+    #[inline(always)]
     fn decide(
         &self,
         py: Python<'_>,

@@ -71,7 +71,8 @@ impl ClockSource {
     }
 
     /// Nanoseconds now. A callable's negative times count as 0, too large ones as the largest.
-    #[inline]
+    #[allow(clippy::inline_always)] // the result goes through memory otherwise
+    #[inline(always)]
     pub(super) fn now(&self, py: Python<'_>, coarse: bool) -> PyResult<u64> {
         match self {
             Self::Monotonic => Ok(clock::monotonic(coarse)),
