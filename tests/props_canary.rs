@@ -1,5 +1,7 @@
 //! Canaries: every token is found in every encoding it may surface in, and nothing else is.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test stops at the first surprise
+
 use interlock::canary::{Canary, Encoding, PREFIX, TOKEN_LEN, scan};
 use proptest::prelude::*;
 

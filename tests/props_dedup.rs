@@ -1,5 +1,7 @@
 //! The index against a list that is scanned from end to end.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::single_match_else)] // a test stops at the first surprise
+
 use std::collections::VecDeque;
 
 use interlock::dedup::identity::identity;

@@ -1,5 +1,7 @@
 //! The table of gates against slow, obvious models, and under threads.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test stops at the first surprise
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Barrier;

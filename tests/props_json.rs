@@ -1,6 +1,8 @@
 //! Canonical JSON against a slow model: a tree, rendered at random, has the canonical form that the
 //! model prints of the tree.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test stops at the first surprise
+
 use interlock::hashing::buffer::Buffer;
 use interlock::hashing::json::order::{order_prefix, utf16_order};
 use interlock::hashing::json::text::write_text;

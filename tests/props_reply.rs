@@ -1,5 +1,7 @@
 //! The reply scanner against a model that sees the whole stream at once, over every way to cut it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test stops at the first surprise
+
 use interlock::tenancy::reply::{Expected, Failure, Forward, ReplyScanner};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -228,7 +228,7 @@ impl World {
             match (current, modelled) {
                 (None, None) => {}
                 (Some(current), Some(modelled)) => {
-                    prop_assert!(current.is(&self.frames[*modelled]))
+                    prop_assert!(current.is(&self.frames[*modelled]));
                 }
                 _ => prop_assert!(false, "one says unscoped, the other does not"),
             }

@@ -21,6 +21,7 @@ pub(super) struct Place {
 enum Members {
     // Nearly every target has one, and a tree for it would cost ten times the memory.
     One(u32, Place),
+    #[allow(clippy::box_collection)] // the box keeps `One`, of which there are millions, small
     Many(Box<BTreeSet<(u32, Place)>>),
 }
 

@@ -242,13 +242,11 @@ impl Gates {
             };
             let Some(firing) = self.occurrences.update(slot, |occurrence| {
                 let occurrence = occurrence.unwrap_or_default();
-                match occurrence.fire(now, ttl, 0) {
-                    Err(retry_at) => (None, Firing::Suppressed(retry_at)),
-                    Ok(_) => {
-                        let token = self.next_token();
-                        (occurrence.fire(now, ttl, token).ok(), Firing::Fired(Some(token)))
-                    }
+                if let Err(retry_at) = occurrence.fire(now, ttl, 0) {
+                    return (None, Firing::Suppressed(retry_at));
                 }
+                let token = self.next_token();
+                (occurrence.fire(now, ttl, token).ok(), Firing::Fired(Some(token)))
             }) else {
                 continue;
             };

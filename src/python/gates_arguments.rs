@@ -91,6 +91,7 @@ impl DefaultEventBudget {
 }
 
 /// `event_budget=`: the default, None, a number, or (number, seconds).
+#[derive(Clone, Copy)]
 pub(super) enum BudgetArgument {
     Default,
     Unlimited,
@@ -122,8 +123,8 @@ impl<'py> FromPyObject<'_, 'py> for BudgetArgument {
 
 impl BudgetArgument {
     /// The budget of an event whose own window is `span`.
-    pub(super) fn over(&self, py: Python<'_>, span: u64) -> PyResult<Budget> {
-        Ok(match *self {
+    pub(super) fn over(self, py: Python<'_>, span: u64) -> PyResult<Budget> {
+        Ok(match self {
             Self::Default => Budget::Default,
             Self::Unlimited => Budget::Unlimited,
             Self::InTheSameWindow(max) => Budget::Of(max, span),

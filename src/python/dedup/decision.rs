@@ -34,10 +34,9 @@ enum Rows {
 #[pymethods]
 impl DedupDecision {
     #[new]
-    #[pyo3(
-        signature = (duplicate, *, collapsed_into = None, logical_cluster = None, related = None, reason = None, stored = None),
-        text_signature = "(duplicate, *, collapsed_into=None, logical_cluster=(), related=(), reason='new', stored=None)"
-    )]
+    #[pyo3(signature = (
+        duplicate, *, collapsed_into = None, logical_cluster = None, related = None, reason = None, stored = None
+    ))]
     fn new(
         py: Python<'_>,
         duplicate: bool,
