@@ -43,7 +43,9 @@ def headers_for(org: dict[str, str]) -> dict[str, str]:
 
 
 def create_template(server: EmbeddedPostgres) -> None:
-    """Create the roles and the migrated template."""
+    """Create the roles and the migrated template, if the server has none yet."""
+    if run_in_thread(_exists(server.dsn())):
+        return
     for statement in ROLES.create_statements():
         server.execute(statement)
     server.create_database(TEMPLATE)
@@ -57,6 +59,14 @@ def create_database(server: EmbeddedPostgres, name: str, plant: Plant | None = N
     if plant is not None and plant.sql:
         server.execute(plant.sql, database=name)
     return Database(*(server.dsn(role, name) for role in (ROLES.app, ROLES.admin, ROLES.owner)))
+
+
+async def _exists(dsn: str) -> bool:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return bool(await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", TEMPLATE))
+    finally:
+        await connection.close()
 
 
 async def _migrate(dsn: str) -> None:

@@ -89,7 +89,7 @@ async def recent(desk: TheDesk, org: Org) -> list[dict[str, Any]]:
             return [dict(row) for row in await connection.fetch(statement)]
     if desk.has("global-during-await"):
         desk.latest_org = org
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
         rows = await desk.legacy.fetch(
             "SELECT id, title FROM tickets WHERE org_id = $1 ORDER BY id DESC LIMIT 20", desk.latest_org
         )

@@ -8,6 +8,7 @@ _HOME = {
     "AsgiClient": "interlock.testing.client",
     "EmbeddedPostgres": "interlock.testing.postgres",
     "IsolationHarness": "interlock.testing.harness",
+    "Layer": "interlock.testing.layers",
     "Leak": "interlock.testing.verdicts",
     "Report": "interlock.testing.report",
     "Shared": "interlock.testing.verdicts",

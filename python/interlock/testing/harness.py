@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
 from interlock.errors import HarnessError, IsolationLeak
+from interlock.testing.layers import Layer, layers
 from interlock.testing.play import Play
 from interlock.testing.report import Report
 from interlock.testing.session import MATRIX, Plan, Session, SessionOptions
@@ -174,6 +175,25 @@ class IsolationHarness:
     def play(self) -> Play:
         """Two new orgs to drive step by step, as :class:`~interlock.testing.TenantStateMachine` does."""
         return Play(self._open())
+
+    def layers(self, owner: str) -> dict[str, Layer]:
+        """Which layer holds at each endpoint: plays once with row-level security and once without it.
+
+        ``owner`` is the DSN of the role that owns the tables. It switches row-level security off for every table of
+        the database and on again.
+        """
+        session = self._open()
+        return session.run(self._layers(session, owner))
+
+    @staticmethod
+    async def _layers(session: Session, owner: str) -> dict[str, Layer]:
+        import asyncpg
+
+        connection = await asyncpg.connect(owner)
+        try:
+            return await layers(session, connection)
+        finally:
+            await connection.close()
 
     def check(self, data: st.DataObject, *, target: str | None = None) -> None:
         """Run one example drawn from ``data`` (``st.data()``) inside a user's own Hypothesis test.

@@ -237,11 +237,13 @@ class Session:
                 raise
         self._public |= world.public
 
-    async def new_story(self) -> Story:
-        """Two new orgs, watched, without a plot."""
+    async def new_story(self, watch: Callable[[World, Exchange], None] | None = None) -> Story:
+        """Two new orgs without a plot, watched by the oracles or by ``watch``."""
         await self._reset()
         self.coverage.examples += 1
         world = self._world(observed=True)
+        if watch is not None:
+            world.inspect = watch
         story = Story(world, self.endpoints, self.seed_order, self._oracles(), self.truth, self.create_org)
         await story.begin()
         await story.settle()

@@ -96,6 +96,15 @@ class Story:
         for oracle in self.oracles:
             await oracle.afterwards(self)
 
+    async def live(self) -> None:
+        """Both write and read everything, with their own ids and with the other's, and nobody compares."""
+        for org in (self.b, self.a):
+            await self.seed(org)
+        await self.learn_identifiers()
+        for reader in (self.a, self.b):
+            await self.sweep(reader, f"{reader.name} reads its own")
+        await self.crawl()
+
     async def focus(self, endpoint: Endpoint, *, settle: bool = False) -> None:
         """Every oracle probes one endpoint; then both orgs look around. ``settle`` notes first what is public."""
         await self.begin()

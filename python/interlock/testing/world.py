@@ -88,7 +88,7 @@ class World:
         self.literals: dict[int, set[bytes]] = {}
         self.public: set[bytes] = set()
         self.earlier: World | None = None
-        self._inspect = inspect
+        self.inspect = inspect
 
     # --- orgs
 
@@ -147,6 +147,8 @@ class World:
             found = org.knowledge.latest(learned.sources[leaf.key], leaf)
             if found is not None:
                 return found
+        elif learned is not None and learned.works and leaf.place == "body":
+            return None  # it succeeded with a name of its own making, such as the slug of something new
         return next(iter(org.knowledge.ranked(leaf, endpoint)), None)
 
     def canary(self, org: Org, endpoint: Endpoint, leaf: Leaf) -> str:
@@ -253,7 +255,7 @@ class World:
             org.knowledge.learn(exchange, values or {})
             if response.ok and not endpoint.is_read:
                 self.literals[org.index].update(identifiers(response.content))
-        self._inspect(self, exchange)
+        self.inspect(self, exchange)
         return exchange
 
     @staticmethod
