@@ -139,6 +139,7 @@ fn hostile_text() -> impl Strategy<Value = String> {
 #[test]
 fn lines_are_joined_only_where_the_next_is_read_the_same() {
     assert_eq!(canonical("make\nls").unwrap(), "make; ls");
+    assert_eq!(canonical("printf %s \"$x\"\nread y").unwrap(), "printf %s \"$x\"; read y");
     let breaking = [
         "alias ls=rm",
         "unalias ls",
@@ -162,6 +163,10 @@ fn lines_are_joined_only_where_the_next_is_read_the_same() {
         "echo ${!x}",
         "echo ${x:=y}",
         "echo $LINENO",
+        "printf -v 'BASH_ALIASES[ls]' rm",
+        "printf -v \"$n\" rm",
+        "printf $f",
+        "read $x",
     ];
     for line in breaking {
         let text = format!("{line}\nls");

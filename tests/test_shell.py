@@ -87,6 +87,7 @@ DIFFERENT = [
     ("UID=1\nls", "UID=1; ls"),
     ("echo ${!x}\nls", "echo ${!x}; ls"),
     ("$c\nls", "$c; ls"),
+    ("printf -v 'BASH_ALIASES[ls]' %s 'echo hi'\nls", "printf -v 'BASH_ALIASES[ls]' %s 'echo hi'; ls"),
     ("echo a; echo $LINENO", "echo a\necho $LINENO"),
     ("echo \\\n$LINENO", "echo $LINENO"),
     ("echo 'a' $BASH_COMMAND", "echo a $BASH_COMMAND"),

@@ -4,7 +4,7 @@
 //! the next one, and when an expansion or an assignment fails bash gives up the *line* and goes on
 //! with the next: `echo $((1/0))`, newline, `echo on` prints, the one-line form does not.
 
-use super::ast::SimpleCommand;
+use super::ast::{SimpleCommand, Word};
 use super::names::mentions;
 use super::parser::Parsed;
 
@@ -33,13 +33,33 @@ pub(super) fn may_be_joined(text: &str, parsed: &Parsed) -> bool {
     !counts_lines
         && (!parsed.lines.broken
             || !parsed.lines.can_be_abandoned
+                && !mentions(text, &parsed.list, "BASH_ALIASES")
                 && parsed.list.commands().all(leaves_the_next_line_alone))
 }
 
+/// Whether a builtin that sets the variable an argument names is given it literally:
+/// `printf -v "$name"` defines an alias where `name` is `BASH_ALIASES[ls]`.
+fn says_what_it_sets(name: &str, arguments: &[Word]) -> bool {
+    let literal = |word: &Word| word.literal().is_some();
+    match name {
+        "getopts" | "mapfile" | "read" | "readarray" | "wait" => arguments.iter().all(literal),
+        "printf" => match arguments.first().map(Word::literal) {
+            Some(Some(option)) if option.starts_with("-v") => arguments.iter().take(2).all(literal),
+            Some(format) => format.is_some(),
+            None => true,
+        },
+        _ => true,
+    }
+}
+
 fn leaves_the_next_line_alone(command: &SimpleCommand) -> bool {
-    let joinable_name = command.words.is_empty()
-        || command.name().is_some_and(|name| !BREAKS_JOINING.contains(&name.as_str()));
-    joinable_name
+    let joinable_name = || {
+        command.name().is_some_and(|name| {
+            !BREAKS_JOINING.contains(&name.as_str())
+                && says_what_it_sets(&name, command.arguments())
+        })
+    };
+    (command.words.is_empty() || joinable_name())
         && command.assignments.iter().all(|assignment| {
             !assignment.name.starts_with("BASH")
                 && !SPECIAL_VARIABLES.contains(&assignment.name.as_str())
