@@ -1,7 +1,7 @@
 //! Canonical JSON against a slow model: a tree, rendered at random, has the canonical form that the
 //! model prints of the tree.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test stops at the first surprise
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::format_push_string)] // a test stops at the first surprise
 
 use interlock::hashing::buffer::Buffer;
 use interlock::hashing::json::order::{order_prefix, utf16_order};
@@ -138,8 +138,8 @@ fn render(tree: &Tree, choices: &mut dyn FnMut() -> usize, out: &mut String) {
     out.push_str(blanks[choices() % 5]);
     match tree {
         Tree::String(text) => render_string(text, choices, out),
-        Tree::Float(value) if choices() % 2 == 0 => {
-            out.push_str(&format!("{value:e}").replace('e', ["e", "E"][choices() % 2]))
+        Tree::Float(value) if choices().is_multiple_of(2) => {
+            out.push_str(&format!("{value:e}").replace('e', ["e", "E"][choices() % 2]));
         }
         Tree::Float(value) => out.push_str(&format!("{value:?}")),
         Tree::Array(elements) => {
@@ -173,7 +173,7 @@ fn render(tree: &Tree, choices: &mut dyn FnMut() -> usize, out: &mut String) {
 fn render_string(text: &str, choices: &mut dyn FnMut() -> usize, out: &mut String) {
     out.push('"');
     for character in text.chars() {
-        if choices() % 3 == 0 {
+        if choices().is_multiple_of(3) {
             for unit in character.encode_utf16(&mut [0; 2]) {
                 out.push_str(&format!("\\u{unit:04X}"));
             }
