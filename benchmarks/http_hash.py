@@ -1,8 +1,8 @@
 """``http_request_hash`` beside orjson + hashlib and rfc8785 + hashlib, on bodies of 40 B to 1 MB.
 
 Run: python benchmarks/http_hash.py [--instructions]. Every call gets a body of its own, built anew for each round,
-of 10,000 (fewer for large ones). Needs orjson and rfc8785. ``--instructions`` counts instructions under
-valgrind's callgrind instead of time: free of noise, but valgrind has no SHA extensions, so digests weigh more than they do.
+of 10,000 (fewer for large ones). Needs orjson and rfc8785. ``--instructions`` counts instructions under valgrind's
+callgrind instead of time: free of noise, but valgrind has no SHA extensions, so digests weigh more than they do.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ def instructions(name: str, shape: str) -> float:
     """Instructions of one call: what 200 more of them add to a run."""
     counted = []
     for count in (200, 400):
-        call = f"bodies = [b.{shape}(n) for n in range(400)]\nfor body in bodies[:{count}]: b.{name}('POST', '/v1/jobs', body)"
+        build = f"bodies = [b.{shape}(n) for n in range(400)]"
+        call = f"{build}\nfor body in bodies[:{count}]: b.{name}('POST', '/v1/jobs', body)"
         program = f"import sys; sys.path.insert(0, {sys.path[0]!r}); import http_hash as b\n{call}"
         command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-c", program]
         report = subprocess.run(command, check=True, capture_output=True, text=True).stderr
