@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import itertools
 import platform
 import random
@@ -212,6 +213,7 @@ async def _cut(proxy: Proxy) -> None:
 async def _sample(outcome: Outcome, seconds: float) -> None:
     start = time.monotonic()
     while True:
+        gc.collect()
         outcome.memory.append((time.monotonic() - start, psutil.Process().memory_info().rss))
         await asyncio.sleep(seconds / 50)
 

@@ -27,7 +27,7 @@ class Mode:
     Attributes:
         name: as given to ``create_tenant_pools``.
         transactional: the scope lasts one transaction, not one checkout.
-        saturated: every session of the pool is in use.
+        saturated: more sessions are wanted than the pool has.
         unreported: sessions that were lost while nobody used them; the next checkout tells.
 
     """

@@ -48,7 +48,7 @@ class RolePool:
         self._sealer = sealer
         self._vet = vet
         self._role = ""
-        self._lent = 0
+        self._wanted = 0  # by callers who have, or wait for, a session
         options = dict(options)
         self._user_setup = options.pop("setup", None)
         self._user_init = options.pop("init", None)
@@ -98,13 +98,19 @@ class RolePool:
             raise asyncpg.ConnectionDoesNotExistError(
                 "a session could not be reset after its last use and was closed, see stats().resets_failed: try again"
             )
+        self._wanted += 1
+        try:
+            return await self._take(frame)
+        except BaseException:
+            self._wanted -= 1
+            raise
+
+    async def _take(self, frame: TenantContext | None) -> TenantConnection:
         while True:
             proxy = await self._pool.acquire()
-            self._lent += 1
             try:
                 return await self._bring_in(proxy, frame)
             except BaseException as error:
-                self._lent -= 1
                 proxy.terminate()
                 if isinstance(error, SessionRefused):
                     self.counters.sessions_refused += 1
@@ -115,7 +121,7 @@ class RolePool:
     async def _bring_in(self, proxy: Any, frame: TenantContext | None) -> TenantConnection:
         session: Session = proxy.interlock_session
         session.in_use = True
-        self.mode.saturated = self._lent >= self._max_size
+        self.mode.saturated = self._wanted > self._max_size
         checkout = Checkout(self.mode, session, proxy, frame, self._sealer)
         await checkout.enter()
         connection = TenantConnection(checkout)
@@ -150,7 +156,12 @@ class RolePool:
         proxy = checkout.surrender()
         if proxy is None:
             return
-        self._lent -= 1
+        try:
+            await self._give_back(checkout, proxy, timeout)
+        finally:
+            self._wanted -= 1
+
+    async def _give_back(self, checkout: Checkout, proxy: Any, timeout: float | None) -> None:
         if checkout.sending:
             self.counters.resets_failed += 1
             proxy.terminate()
