@@ -25,7 +25,7 @@ Seconds = float | timedelta
 
 MAX_BATCH = 10_000
 NEIGHBOURS = 100
-"""How many rows of a cluster, and how many related ones, a decision shows at most."""
+"""How many rows of a cluster, and how many related ones, a decision shows at most for each logical key."""
 
 _EXPIRE_BATCH = 1_000
 

@@ -181,12 +181,15 @@ CREATE OR REPLACE FUNCTION interlock.target_of(logical_key text) RETURNS text LA
 $$;
 
 CREATE OR REPLACE FUNCTION interlock.record_lifecycle() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  key text;
 BEGIN
   IF NEW.ended_at IS NOT NULL THEN
-    DELETE FROM interlock.proposal_targets t
-      USING unnest(NEW.logical_keys) AS key
-      WHERE t.org_id = NEW.org_id AND t.target = interlock.target_of(key) AND t.logical_key = key
-        AND t.proposal_id = NEW.id;
+    FOREACH key IN ARRAY NEW.logical_keys LOOP
+      DELETE FROM interlock.proposal_targets t
+        WHERE t.org_id = NEW.org_id AND t.target = interlock.target_of(key) AND t.logical_key = key
+          AND t.proposal_id = NEW.id;
+    END LOOP;
   END IF;
   -- In the same transaction as the change it tells of, whoever made it.
   INSERT INTO interlock.audit (org_id, actor, action, subject, details) VALUES (

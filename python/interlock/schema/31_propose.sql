@@ -101,29 +101,32 @@ BEGIN
 END
 $$;
 
+-- Each key is looked up on its own, and no plan made while the tables were empty may scan them when they are large.
 CREATE OR REPLACE FUNCTION interlock.neighbours_of(proposed interlock.proposals, at_most integer)
-RETURNS TABLE (relation text, proposal interlock.proposals) LANGUAGE plpgsql STABLE AS $$
+RETURNS TABLE (relation text, proposal interlock.proposals) LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+DECLARE
+  same CONSTANT uuid[] := ARRAY(
+    SELECT found.proposal_id FROM unnest(proposed.logical_keys) AS key, LATERAL (
+      SELECT t.proposal_id FROM interlock.proposal_targets t
+      WHERE t.org_id = proposed.org_id AND t.target = interlock.target_of(key) AND t.logical_key = key
+        AND t.proposal_id <> proposed.id
+      LIMIT at_most) AS found);
+  others CONSTANT uuid[] := ARRAY(
+    SELECT found.proposal_id FROM unnest(proposed.logical_keys) AS key, LATERAL (
+      SELECT t.proposal_id FROM interlock.proposal_targets t
+      WHERE t.org_id = proposed.org_id AND t.target = interlock.target_of(key)
+        AND t.logical_key <> ALL (proposed.logical_keys)
+      LIMIT at_most) AS found);
 BEGIN
+  IF cardinality(same) + cardinality(others) = 0 THEN
+    RETURN;
+  END IF;
   RETURN QUERY
-    SELECT 'cluster', p FROM interlock.proposals p
-    WHERE p.org_id = proposed.org_id AND p.state IN ('pending', 'executing', 'interrupted')
+    SELECT CASE WHEN p.logical_keys && proposed.logical_keys THEN 'cluster' ELSE 'related' END, p
+    FROM interlock.proposals p
+    WHERE p.org_id = proposed.org_id AND p.id = ANY (same || others)
+      AND p.state IN ('pending', 'executing', 'interrupted')
       AND (p.state <> 'pending' OR p.lease_until > clock_timestamp())
-      AND p.id IN (
-        SELECT t.proposal_id FROM interlock.proposal_targets t, unnest(proposed.logical_keys) AS key
-        WHERE t.org_id = proposed.org_id AND t.target = interlock.target_of(key) AND t.logical_key = key
-          AND t.proposal_id <> proposed.id
-        LIMIT at_most)
-    ORDER BY p.first_seen_at, p.id;
-  RETURN QUERY
-    SELECT 'related', p FROM interlock.proposals p
-    WHERE p.org_id = proposed.org_id AND p.state IN ('pending', 'executing', 'interrupted')
-      AND (p.state <> 'pending' OR p.lease_until > clock_timestamp())
-      AND NOT p.logical_keys && proposed.logical_keys
-      AND p.id IN (
-        SELECT t.proposal_id FROM interlock.proposal_targets t, unnest(proposed.logical_keys) AS key
-        WHERE t.org_id = proposed.org_id AND t.target = interlock.target_of(key)
-          AND t.logical_key <> ALL (proposed.logical_keys)
-        LIMIT at_most)
     ORDER BY p.first_seen_at, p.id;
 END
 $$;
