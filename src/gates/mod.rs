@@ -6,7 +6,7 @@
 //! * `table`: a fixed-size, lock-free, set-associative table of those states
 //! * `tally`: what each key has had suppressed, and what to call it
 //! * `directory`: the events, with their totals
-//! * [`quota`]: all of it together, in private or (`shared`) in shared memory
+//! * [`quota`], `firing`: all of it together, in private or (`shared`) in shared memory
 //!
 //! Nothing here allocates, blocks or takes a lock on the decision path.
 
@@ -14,6 +14,7 @@ mod atomics;
 pub mod clock;
 mod directory;
 mod drain;
+mod firing;
 mod key;
 pub mod limit;
 mod memory;
@@ -30,9 +31,10 @@ mod verdict;
 
 pub use directory::Totals;
 pub use drain::{EVICTED, Stats, Suppression};
+pub use firing::Firing;
 pub use key::{KeyHash, Secret, mix};
 pub use limit::Limit;
-pub use quota::{Budget, Event, EventSpec, Firing, Gates};
+pub use quota::{Budget, Event, EventSpec, Gates};
 pub use tally::{Named, Pending};
 pub use verdict::{Reason, Verdict};
 

@@ -66,7 +66,36 @@ impl Tallies {
     ///
     /// `still_there` says whether the slot still is that key's; if not, nothing is counted and the
     /// result is false. A count that an earlier key left behind goes to `displaced`.
+    #[allow(clippy::inline_always)] // a flood is denial after denial
+    #[inline(always)]
     pub(super) fn add(
+        &self,
+        slot: usize,
+        word: u64,
+        now: u64,
+        name: &impl Named,
+        still_there: impl Fn() -> bool,
+        displaced: impl Fn(u32, u64),
+    ) -> bool {
+        let count = self.counts[slot].load(Ordering::Acquire);
+        if version(count) == version(word) && value(count) > 0 {
+            let next = versioned(value(count) + 1, count);
+            let counted = self.counts[slot].compare_exchange(
+                count,
+                next,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            if counted.is_ok() {
+                self.lasts[slot].store(now, Ordering::Relaxed);
+                return true;
+            }
+        }
+        self.add_contended_or_first(slot, word, now, name, still_there, displaced)
+    }
+
+    #[cold]
+    fn add_contended_or_first(
         &self,
         slot: usize,
         word: u64,
