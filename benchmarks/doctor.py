@@ -22,12 +22,11 @@ import asyncpg
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from test_doctor import ROLE, Schema, corpus, plant
-
 from interlock.tenancy import probe
 from interlock.tenancy.probe import Severity
 from interlock.testing import EmbeddedPostgres
 from interlock.testing.roles import Roles
+from test_doctor import ROLE, Schema, corpus, plant
 
 DATABASE = "corpus"
 
@@ -64,8 +63,7 @@ async def planted(dsn: str, schema: Schema):
 def pgrls_rules(program: str, dsn: str) -> set[str]:
     done = subprocess.run(
         [program, "lint", "--database-url", dsn, "--schemas", "corpus", "--format", "json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )
@@ -90,23 +88,28 @@ async def run(program: str | None) -> None:
                 began = time.perf_counter()
                 report = await probe.run(running.dsn(ROLE, DATABASE))
                 seconds[0] += time.perf_counter() - began
-                ours = {found.id for found in report.findings if found.severity is not Severity.INFO}
+                found_ids = {found.id for found in report.findings if found.severity is not Severity.INFO}
                 began = time.perf_counter()
-                theirs = pgrls_rules(program, dsn) if program else set()
+                fired = pgrls_rules(program, dsn) if program else set()
                 seconds[1] += time.perf_counter() - began
             if not schema.finds:
-                usual = usual or theirs
-                row, hit = "correct", (bool(ours), bool(theirs - usual))
+                usual = usual or fired
+                row, hit = "correct", (bool(found_ids), bool(fired - usual))
             else:
                 row = "policies" if schema.finds in ("D07", "D08") else "objects"
-                hit = (schema.finds in ours, bool(theirs - usual))
+                hit = (schema.finds in found_ids, bool(fired - usual))
             table[row][0] += 1
             table[row][1] += hit[0]
             table[row][2] += hit[1]
     print(f"{'':34}{'schemas':>9}{'interlock':>11}{'pgrls':>8}")
-    print(f"{'false alarms on correct schemas':34}{table['correct'][0]:9}{table['correct'][1]:11}{table['correct'][2]:8}")
-    print(f"{'planted in policies, found':34}{table['policies'][0]:9}{table['policies'][1]:11}{table['policies'][2]:8}")
-    print(f"{'planted in other objects, found':34}{table['objects'][0]:9}{table['objects'][1]:11}{table['objects'][2]:8}")
+    labels = {
+        "correct": "false alarms on correct schemas",
+        "policies": "planted in policies, found",
+        "objects": "planted in other objects, found",
+    }
+    for row, label in labels.items():
+        schemas, ours, theirs = table[row]
+        print(f"{label:34}{schemas:9}{ours:11}{theirs:8}")
     print(f"{'seconds a schema':34}{'':9}{seconds[0] / len(files):11.2f}{seconds[1] / len(files):8.2f}")
 
 

@@ -4,6 +4,8 @@ Private native module of the package `interlock`; import `interlock` instead.
 """
 
 from _typeshed import Incomplete, SupportsGetItem
+from os import PathLike
+from pathlib import Path
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 from typing_extensions import disjoint_base
 
@@ -30,7 +32,9 @@ __all__ = [
     "Key",
     "ManualClock",
     "Proposal",
+    "ReplyProtocol",
     "Scope",
+    "SharedGates",
     "Suppression",
     "TenantContext",
     "Transition",
@@ -45,6 +49,7 @@ __all__ = [
     "database_operation_hash",
     "default_gates",
     "docker_logical_key",
+    "empty_call",
     "encode_canary",
     "fire_once",
     "forget_counts_after_fork",
@@ -59,6 +64,7 @@ __all__ = [
     "scan_canaries",
     "scope_key_pads",
     "shell_command_hash",
+    "shell_is_read",
     "should_emit",
     "tenant_scope",
     "unregister_grammar",
@@ -835,6 +841,44 @@ class Proposal:
         """
 
 @final
+class ReplyProtocol:
+    """
+    Stands between a transport and asyncpg's protocol and takes out the answers to what was written ahead.
+
+    `on_failure(during, sqlstate)` is called once, with `"prelude"` or `"reset"` and a code or None, when the
+    session must be closed; from then on nothing reaches the driver.
+    """
+    def __getattr__(self, name: str, /) -> Any: ...
+    def __new__(cls, /, inner: Any, on_failure: Any) -> ReplyProtocol: ...
+    def connection_lost(self, /, error: Any) -> None: ...
+    def connection_made(self, /, transport: Any) -> None: ...
+    def data_received(self, /, data: Any) -> None: ...
+    def eof_received(self, /) -> Any: ...
+    def expect_prelude(self, /, completes: SupportsIndex) -> None:
+        """
+        Announces a prelude of `completes` commands, about to be written without Sync.
+        """
+    def expect_reset(self, /) -> None:
+        """
+        Announces a reset, about to be written with Sync.
+        """
+    def pause_writing(self, /) -> None: ...
+    def resume_writing(self, /) -> None: ...
+    def take_prepared_by_sql(self, /) -> bool:
+        """
+        Whether statements were prepared or dropped through SQL since the last call.
+        """
+    @property
+    def unanswered(self, /) -> int:
+        """
+        How many groups are unanswered.
+        """
+    def when_settled(self, /, callback: Any) -> None:
+        """
+        Calls `callback()` once, when nothing is unanswered any more.
+        """
+
+@final
 class Scope:
     """
     A scope to be entered: `with`, `async with`, or a decorator (a fresh frame for each call).
@@ -868,6 +912,31 @@ class Scope:
         """
         The same scope, not entered.
         """
+
+@final
+class SharedGates(Gates):
+    """
+    `Gates` in a memory-mapped file: one quota for all workers of a host, forked or spawned, exact
+    and without locks.
+
+    All workers give the same `path` and `max_keys`; a file system in memory such as `/dev/shm` is
+    best. The file is made with mode 0600; one that another version, another `max_keys` or an earlier
+    boot left is replaced. A worker that is killed leaves nothing behind that would stop the others.
+    `clock` is for tests: processes agree only on the system's.
+
+    Raises `SharedGatesError` (an `OSError`): the file is not a table of gates, is another user's, is
+    open to others, or cannot be made. Raises `GateLimitError` (a `ValueError`) for `max_keys`.
+    """
+    def __new__(
+        cls,
+        /,
+        path: str | PathLike[str],
+        *,
+        max_keys: SupportsIndex = 16384,
+        clock: Any | None = None,
+    ) -> SharedGates: ...
+    @property
+    def path(self, /) -> Path: ...
 
 @final
 class Suppression:
@@ -963,6 +1032,10 @@ class Transition:
         exc_value: Any | None = None,
         traceback: Any | None = None,
     ) -> bool: ...
+    def fail(self, /) -> None:
+        """
+        End it as if the body had raised: for a body that could not do its work, and says so otherwise.
+        """
 
 def actions(command: str) -> tuple:
     """
@@ -996,7 +1069,7 @@ def canonical_shell(command: str) -> str:
     What the canonical form does not cover is returned as it is. It is itself a command that runs the
     same under `dash -c`, `bash -c` and `bash --posix -c`.
 
-    Raises CanonicalizationError if the command holds a NUL or a lone surrogate.
+    Raises `CanonicalizationError` if the command holds a NUL or a lone surrogate.
     """
 
 def current_frame() -> TenantContext | None:
@@ -1038,6 +1111,11 @@ def docker_logical_key(command: str) -> str | None:
 
     Despite its name, which is the published one, it knows all tools. Raises `CanonicalizationError`
     for a lone surrogate.
+    """
+
+def empty_call(key: str) -> bool:
+    """
+    Do nothing with a key: what any native call costs, for `benchmarks/gates.py` to compare with.
     """
 
 def encode_canary(
@@ -1134,8 +1212,13 @@ def shell_command_hash(command: str, *, length: Incomplete = ...) -> str:
     """
     Return the first `length` hex digits of the SHA-256 of `canonical_shell(command)` in UTF-8.
 
-    Raises CanonicalizationError if the command holds a NUL or a lone surrogate, and ValueError if
+    Raises `CanonicalizationError` if the command holds a NUL or a lone surrogate, and `ValueError` if
     `length` is not from 1 to 64.
+    """
+
+def shell_is_read(command: str) -> bool:
+    """
+    Return whether a command is one that canonical shell reads, rather than keeps as it is written.
     """
 
 def should_emit(

@@ -65,9 +65,12 @@ class SystemLane:
             self._listening.discard(connection)
             lost()
 
+        def notified(*_: object) -> None:
+            heard()
+
         connection.add_termination_listener(gone)
         try:
-            await connection.add_listener(channel.value, lambda *_: heard())
+            await connection.add_listener(channel.value, notified)
         except BaseException:
             connection.terminate()
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -27,7 +27,7 @@ _SESSION_SETTINGS = (
 # What create_pool takes and connect does not.
 _OF_THE_POOL = {"min_size", "max_size", "max_queries", "max_inactive_connection_lifetime", "loop"}
 
-Vet = Callable[[asyncpg.Connection], Awaitable["Identity"]]
+Vet = Callable[[asyncpg.Connection], Coroutine[Any, Any, "Identity"]]
 
 
 class RolePool:
