@@ -241,3 +241,13 @@ async def test_concurrent_scopes_on_few_connections_never_mix(dsns: tuple[str, s
         stats = pools.stats().tenant
         assert stats.idle == stats.size
         assert (stats.resets_failed, stats.preludes_failed) == (0, 0)
+
+
+@pytest.mark.parametrize("name", ["interlock_session", "_con", "_protocol", "_transport"])
+async def test_no_attribute_leads_round_the_check(pools: TenantPools, name: str) -> None:
+    with tenant_scope("A"):
+        async with pools.acquire() as connection:
+            with pytest.raises(AttributeError):
+                getattr(connection, name)
+            assert connection.get_server_pid() == await connection.fetchval("SELECT pg_backend_pid()")
+            assert not connection.is_in_transaction()

@@ -156,7 +156,8 @@ class TenantConnection(_ProxyBase):  # type: ignore[misc]
 
         A method of the user's class runs on this object, so that the statements in it are checked too.
         """
-        if name.startswith("_"):
+        # The session would lead to the connection without its check.
+        if name.startswith(("_", "interlock_")):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         connection = self._checkout.connection
         function = inspect.getattr_static(type(connection), name, None)

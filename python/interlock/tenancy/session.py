@@ -51,22 +51,15 @@ class Tracked:
     __slots__ = ()
 
     interlock_session: Session | None
-    interlock_connection: asyncpg.Connection
 
 
 def tracked(connection_class: type[asyncpg.Connection]) -> type[asyncpg.Connection]:
     """Return ``connection_class`` with a place for its :class:`Session`."""
-    namespace = {
-        "__slots__": ("interlock_session",),
-        "__module__": __name__,
-        # A pool hands out proxies, which pass unknown attributes on: this one leads back to the connection.
-        "interlock_connection": property(lambda self: self),
-    }
-    return types.new_class(
-        f"Tracked{connection_class.__name__}",
-        (Tracked, connection_class),
-        exec_body=lambda body: body.update(namespace),
-    )
+
+    def fill(body: dict[str, Any]) -> None:
+        body |= {"__slots__": ("interlock_session",), "__module__": __name__}
+
+    return types.new_class(f"Tracked{connection_class.__name__}", (Tracked, connection_class), exec_body=fill)
 
 
 async def run_unscoped(work: Coroutine[Any, Any, T]) -> T:
