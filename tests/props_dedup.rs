@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::single_match_else)] // a test stops at the first surprise
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use interlock::dedup::identity::identity;
 use interlock::dedup::{Candidate, Entry, Id, Index, IndexError, LifecycleState, Reason, Settings};
@@ -271,4 +272,50 @@ fn no_ended_state_is_ever_left() {
             assert!(from.in_flight() || !from.may_become(to));
         }
     }
+}
+
+/// Threads without an interpreter: one winner for each content, and every table agrees at the end.
+#[test]
+fn threads_agree_on_one_winner() {
+    let index = Index::new(Settings { lease: None, cooldown: None, capacity: 1 << 16 });
+    let won = AtomicUsize::new(0);
+    let ended = AtomicUsize::new(0);
+    std::thread::scope(|threads| {
+        for thread in 0..8_usize {
+            let (index, won, ended) = (&index, &won, &ended);
+            threads.spawn(move || {
+                for round in 0..4_000_usize {
+                    let content = u8::try_from((round * 31 + thread) % 50).unwrap_or_default();
+                    let hash = hash_of(content);
+                    let candidate = Candidate {
+                        org: ORGS[round % 3],
+                        kind: "shell",
+                        content_hash: &hash,
+                        cmd_hash: [0; 6],
+                        display_id: None,
+                    };
+                    let Ok(decision) = index.propose(candidate, || ["stop:web"], 0) else {
+                        continue;
+                    };
+                    won.fetch_add(usize::from(decision.reason == Reason::New), Ordering::Relaxed);
+                    if round % 5 == 0 {
+                        let cancelled = index.transition(
+                            decision.stored.id,
+                            None,
+                            LifecycleState::Cancelled,
+                            None,
+                            0,
+                        );
+                        ended.fetch_add(usize::from(cancelled.is_ok()), Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let rows = index.in_flight(None, 0);
+    let keys: HashSet<_> =
+        rows.iter().map(|row| (row.org().map(str::to_owned), row.content_hash)).collect();
+    assert_eq!(keys.len(), rows.len());
+    assert_eq!(index.len(), rows.len());
+    assert_eq!(won.into_inner() - ended.into_inner(), rows.len());
 }

@@ -21,6 +21,7 @@ from interlock.errors import (
     StaleAttempt,
     UnknownState,
 )
+from interlock.gates import ManualClock
 from interlock.tenancy import pre_org_resolution_scope, tenant_scope
 
 STOP = Proposal.shell("docker stop web", display_id="a3f9c2")
@@ -101,6 +102,14 @@ def test_cooldown_is_of_completed_and_cancelled_ones(path, cools):
         assert again.collapsed_into.id == first.id
         clock.pass_seconds(1)
         assert index.propose(STOP).reason == "new"
+
+
+def test_the_clock_of_the_gates_moves_the_index_too():
+    clock = ManualClock()
+    index = DedupIndex(lease=10, clock=clock)
+    index.propose(STOP)
+    clock.advance(10)
+    assert [row.state for row in index.expire()] == ["expired"]
 
 
 def test_a_full_index_says_so_and_keeps_what_is_in_flight():

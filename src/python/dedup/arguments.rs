@@ -9,6 +9,7 @@ use pyo3::types::{PyEllipsis, PyInt};
 
 use crate::python::current::current;
 use crate::python::errors::raise;
+use crate::python::gates_clock::ManualClock;
 use crate::python::org_id::canonical_org_id;
 use crate::python::tenancy::TenantContext;
 
@@ -111,6 +112,7 @@ pub(super) enum Clock {
         at: Instant,
     },
     Callable(Py<PyAny>),
+    Manual(Py<PyAny>),
 }
 
 impl Clock {
@@ -124,8 +126,11 @@ impl Clock {
                 })
             }
             Some(clock) if clock.is_callable() => Ok(Self::Callable(clock.clone().unbind())),
+            Some(clock) if clock.is_instance_of::<ManualClock>() => {
+                Ok(Self::Manual(clock.clone().unbind()))
+            }
             Some(_) => Err(PyTypeError::new_err(
-                "clock must be None or a callable that returns integer nanoseconds",
+                "clock must be None, a ManualClock, or a callable that returns integer nanoseconds",
             )),
         }
     }
@@ -135,6 +140,7 @@ impl Clock {
             Self::System { began, at } => {
                 Ok(began.saturating_add(i64::try_from(at.elapsed().as_nanos()).unwrap_or(i64::MAX)))
             }
+            Self::Manual(clock) => clock.bind(py).getattr(pyo3::intern!(py, "now_ns"))?.extract(),
             Self::Callable(callable) => {
                 let now = callable.bind(py).call0()?;
                 now.cast::<PyInt>()
