@@ -79,3 +79,10 @@ def test_an_action_is_a_value() -> None:
         action.verb = "start"  # type: ignore[misc]
     action.scope["file"] = []
     assert action.scope["file"] == ["a.yml"]
+
+
+def test_getopt_long_reads_an_unambiguous_beginning_of_an_option() -> None:
+    assert docker_logical_key("timeout --sig=9 5 docker stop web") == "stop:web"
+    assert docker_logical_key("systemctl kill --sig 9 nginx") == "kill:nginx.service"
+    assert docker_logical_key("systemctl stop --no nginx") is None  # --no-block, --no-wall …
+    assert docker_logical_key("docker stop --tim 10 web") is None  # pflag reads whole names only

@@ -14,7 +14,7 @@ pub(super) enum Syntax {
     /// Go's pflag: `--o=v`, `--o v`, `-ov`, `-o=v`, `-o v`, clusters, `--flag=false`.
     #[default]
     Pflag,
-    /// GNU `getopt_long`: `-o=v` gives `=v`; long names may be abbreviated, which is not guessed.
+    /// GNU `getopt_long`: `-o=v` gives `=v`; long names may be abbreviated where one option alone begins so.
     Getopt,
     /// No clusters and no attached short values (git's own options, commander).
     Plain,
@@ -117,6 +117,16 @@ impl OptionTable {
 
     pub(super) fn get(&self, spelling: &str) -> Option<&OptionSpec> {
         self.0.get(spelling)
+    }
+
+    /// The options that have a spelling with this beginning.
+    pub(super) fn starting(&self, beginning: &str) -> impl Iterator<Item = &OptionSpec> {
+        self.0.iter().filter(move |(spelling, _)| spelling.starts_with(beginning)).map(|(_, s)| s)
+    }
+
+    /// Whether no option says what the command acts on.
+    pub(super) fn is_inert(&self) -> bool {
+        self.0.values().all(|spec| matches!(spec.effect, Effect::None | Effect::Help))
     }
 }
 

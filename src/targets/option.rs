@@ -108,9 +108,9 @@ impl<'g> Reader<'g, '_> {
             if !complete {
                 return Err(Unclear);
             }
-            return bare(self.spec(text)?, words, seen);
+            return bare(self.long_spec(text)?, words, seen);
         };
-        let spec = self.spec(name)?;
+        let spec = self.long_spec(name)?;
         let value = if complete { Value::Known(value.to_owned()) } else { Value::Expanded };
         if spec.arity == Arity::Flag {
             return self.flag_with_value(spec, &value, seen);
@@ -180,6 +180,18 @@ impl<'g> Reader<'g, '_> {
             return Ok(());
         }
         if complete { Ok(()) } else { Err(Unclear) }
+    }
+
+    /// The long option of this name, which `getopt_long` lets be cut short where one option alone
+    /// begins like that.
+    fn long_spec(&self, name: &str) -> Result<&'g OptionSpec, Unclear> {
+        let exact = self.spec(name);
+        if exact.is_ok() || self.syntax != Syntax::Getopt || name == "--" {
+            return exact;
+        }
+        let mut meant = self.tables.iter().flat_map(|table| table.starting(name));
+        let first = meant.next().ok_or(Unclear)?;
+        if meant.all(|other| other.spellings == first.spellings) { Ok(first) } else { Err(Unclear) }
     }
 
     fn spec(&self, spelling: &str) -> Result<&'g OptionSpec, Unclear> {
