@@ -81,6 +81,28 @@ def test_an_action_is_a_value() -> None:
     assert action.scope["file"] == ["a.yml"]
 
 
+@pytest.mark.parametrize(
+    ("command", "targets"),
+    [
+        ("pm2 start app.js -- --name x", ("app",)),
+        ("pm2 restart api -- $ARGS", ("api",)),
+        ("pm2 start npm --name api -- start", ("api",)),
+    ],
+)
+def test_what_follows_the_dashes_of_pm2_is_for_the_script(command: str, targets: tuple[str, ...]) -> None:
+    (action,) = actions(command)
+    assert (action.targets, action.dynamic) == (targets, False)
+
+
+@pytest.mark.parametrize("rest", ["push -f origin main", "push $REMOTE", "reset --hard HEAD~1", "commit -m 'a b'"])
+def test_what_follows_the_verb_of_git_does_not_decide_the_repository(rest: str) -> None:
+    (action,) = actions(f"git -C /srv/app {rest}")
+    assert action.logical_keys == (f"{rest.split()[0]}:*@directory=/srv/app",)
+    assert not action.dynamic
+    (unknown,) = actions(f"git -C $DIR {rest}")
+    assert unknown.dynamic
+
+
 def test_getopt_long_reads_an_unambiguous_beginning_of_an_option() -> None:
     assert docker_logical_key("timeout --sig=9 5 docker stop web") == "stop:web"
     assert docker_logical_key("systemctl kill --sig 9 nginx") == "kill:nginx.service"

@@ -208,6 +208,8 @@ pub(super) struct Grammar {
     pub(super) per_user: Option<String>,
     /// `service NAME VERB`.
     pub(super) verb_follows_target: bool,
+    /// What stands behind `--` is for the script that is started.
+    pub(super) script_after_dashes: bool,
     /// Scope keys that name everything a verb without operands acts on: a compose project.
     pub(super) whole: Vec<String>,
     /// First words that are another tool's command line (`docker compose`).

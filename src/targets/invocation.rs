@@ -159,6 +159,11 @@ impl Line {
     fn operands(&mut self, verb: &Verb, words: &[Argument]) -> Result<Vec<Argument>, Unclear> {
         let grammar = self.grammar.clone();
         let tables = [&verb.options, &grammar.anywhere];
+        let ours = words.iter().position(|word| word.literal() == Some("--"));
+        let words = match ours.filter(|_| grammar.script_after_dashes) {
+            Some(end) => &words[..end],
+            None => words,
+        };
         let reader = Reader { tables: &tables, syntax: grammar.syntax };
         let mut seen = Vec::new();
         let operands = if verb.stops_at_operand {
@@ -168,6 +173,10 @@ impl Line {
             reader.interspersed(words, &mut seen)
         };
         self.meaning.take(seen);
+        // Where no word behind the verb says what it acts on, none has to be understood.
+        if verb.target == Target::Whole && tables.iter().all(|table| table.is_inert()) {
+            return Ok(operands.unwrap_or_default());
+        }
         operands
     }
 

@@ -97,6 +97,8 @@ struct GrammarText {
     #[serde(default)]
     verb_follows_target: bool,
     #[serde(default)]
+    script_after_dashes: bool,
+    #[serde(default)]
     whole: Vec<String>,
     #[serde(default)]
     delegates: HashMap<String, String>,
@@ -211,6 +213,7 @@ fn compile(text: GrammarText) -> Result<Grammar, GrammarError> {
         uses_directory: text.uses_directory,
         per_user: text.per_user,
         verb_follows_target: text.verb_follows_target,
+        script_after_dashes: text.script_after_dashes,
         whole: text.whole,
         delegates: text.delegates,
         before,
