@@ -6,7 +6,7 @@ Without this, half of a run would be 404 and 422, which proves nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import permutations
+from itertools import islice, permutations, product
 from typing import Any
 
 from interlock.testing.exchange import Exchange
@@ -50,6 +50,7 @@ class Calibration:
                 await self._try_after_siblings(endpoint)
         for endpoint in lasting:
             await self._refine(endpoint)
+            await self._complete(endpoint)
         for endpoint in self.endpoints:
             if endpoint.method == "DELETE":
                 await self._renew()
@@ -82,6 +83,27 @@ class Calibration:
             )
             if exchange.response.ok:
                 learned.sources[leaf.key] = (best.endpoint, best.path)
+
+    async def _complete(self, endpoint: Endpoint) -> None:
+        """Find something for the optional references that the endpoint only succeeded without."""
+        learned = self.learned[endpoint.name]
+        full = self._template(endpoint, Plain())
+        present = {leaf.key for leaf in learned.template.leaves()}
+        missing = [leaf for leaf in full.leaves() if leaf.reference and leaf.key not in present]
+        if not learned.works or not missing:
+            return
+        for values in islice(product(*(self._one_of_each_source(leaf, endpoint) for leaf in missing)), MAX_ATTEMPTS):
+            given = dict(zip(missing, values, strict=True))
+            exchange = await self.world.call(self.org, endpoint, template=full, given=given, purpose="calibration")
+            if exchange.response.ok:
+                self._keep(endpoint, full, exchange, learned.prelude)
+                return
+
+    def _one_of_each_source(self, leaf: Leaf, endpoint: Endpoint) -> list[Any]:
+        newest: dict[tuple[str, str], Any] = {}
+        for seen in self._sources(leaf, endpoint):
+            newest.setdefault((seen.endpoint, seen.path), seen.value)
+        return list(dict.fromkeys(newest.values()))
 
     def _sources(self, leaf: Leaf, endpoint: Endpoint) -> list[Observation]:
         return [seen for seen in self.org.knowledge.ranked(leaf, endpoint) if seen.endpoint != endpoint.name]

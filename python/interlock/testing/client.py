@@ -155,6 +155,7 @@ class AsgiClient:
         self._failure: str | None = None
         self._supported = True
         self._keeper = _RecordKeeper()
+        self._level = logging.WARNING
 
     async def __aenter__(self) -> Self:
         self._lifespan = asyncio.get_running_loop().create_task(self._live(), context=contextvars.Context())
@@ -163,13 +164,19 @@ class AsgiClient:
             raise HarnessError(
                 f"the application did not start: {self._failure}: start it by hand and repair that first"
             )
-        logging.getLogger().addHandler(self._keeper)
+        root = logging.getLogger()
+        self._level = root.level
+        root.setLevel(min(root.level, logging.INFO))  # what production logs is usually more than a test shows
+        root.addHandler(self._keeper)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        logging.getLogger().removeHandler(self._keeper)
+        root = logging.getLogger()
+        if self._keeper in root.handlers:
+            root.removeHandler(self._keeper)
+            root.setLevel(self._level)
         if self._lifespan is not None and not self._lifespan.done():
             self._answered.clear()
             await self._ask("lifespan.shutdown")

@@ -146,8 +146,8 @@ def _likelihood(leaf: Leaf, endpoint: Endpoint, seen: Observation) -> int:
         score += 8
     if about and stem(key) == about:
         score += 4
-    if leaf.schema.get("format") == "uuid" and key in _IDENTITY:
-        score += 1
+    if key in _IDENTITY:
+        score += 1  # the id of something, at least
     if score and method == "POST":
         score += 1  # what the org has just made is certainly its own
     return score

@@ -27,6 +27,9 @@ class SessionOracle(Oracle):
         """Follow A's links as B, and overlap A's and B's reads."""
         await self._links(story)
         await self._overlap(story)
+        for endpoint in story.endpoints:
+            if story.world.learned[endpoint.name].works:
+                await self._listen(story, endpoint)
         tagged = {one.endpoint for one in story.world.exchanges if one.response.header("etag") is not None}
         for endpoint in story.readable():
             await self._options(story, endpoint)
