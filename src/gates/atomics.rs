@@ -20,10 +20,6 @@ impl AtomicU128 {
         *self.0.lock().unwrap()
     }
 
-    pub(super) fn store(&self, value: u128, _: Ordering) {
-        *self.0.lock().unwrap() = value;
-    }
-
     pub(super) fn compare_exchange(
         &self,
         current: u128,
