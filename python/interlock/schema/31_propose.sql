@@ -1,11 +1,12 @@
 -- What is done with proposals. Each function runs with the rights of its caller, so row-level security applies inside.
+-- A session keeps its plans: one made while a table was small must not scan it when it is large, hence enable_seqscan.
 
 -- Propose -----------------------------------------------------------------------------------------------------------
 
 -- Each statement has its own snapshot under READ COMMITTED, which one statement with several CTEs would not have.
 CREATE OR REPLACE FUNCTION interlock.propose_one(
   proposed interlock.proposals, lease interval, cooldown interval, OUT relation text, OUT proposal interlock.proposals
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
   FOR round IN 1 .. 5 LOOP
     UPDATE interlock.proposals p
@@ -101,7 +102,7 @@ BEGIN
 END
 $$;
 
--- Each key is looked up on its own, and no plan made while the tables were empty may scan them when they are large.
+-- Each key is looked up on its own, so that its part of the index is all that is read.
 CREATE OR REPLACE FUNCTION interlock.neighbours_of(proposed interlock.proposals, at_most integer)
 RETURNS TABLE (relation text, proposal interlock.proposals) LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
 DECLARE
@@ -134,7 +135,8 @@ $$;
 -- Decide, execute, end ----------------------------------------------------------------------------------------------
 
 -- Locks one row and lets its lease lapse if it is time, so that what follows judges the state it really has.
-CREATE OR REPLACE FUNCTION interlock.lock_proposal(wanted uuid) RETURNS interlock.proposals LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION interlock.lock_proposal(wanted uuid) RETURNS interlock.proposals
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   proposal interlock.proposals;
 BEGIN
@@ -153,7 +155,7 @@ $$;
 
 -- verdict: 'approved' (also when it already was), 'illegal' or 'unknown'.
 CREATE OR REPLACE FUNCTION interlock.approve(wanted uuid, operator text)
-RETURNS TABLE (verdict text, proposal interlock.proposals) LANGUAGE plpgsql AS $$
+RETURNS TABLE (verdict text, proposal interlock.proposals) LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
   proposal := interlock.lock_proposal(wanted);
   verdict := CASE WHEN proposal.id IS NULL THEN 'unknown' WHEN proposal.state <> 'pending' THEN 'illegal'
@@ -172,7 +174,7 @@ $$;
 -- verdict: 'moved', 'stale', 'illegal' or 'unknown'. Who moves a row to executing by hand thereby approves it.
 CREATE OR REPLACE FUNCTION interlock.transition(
   wanted uuid, later text, known_attempt integer, operator text, reason text, lease interval
-) RETURNS TABLE (verdict text, proposal interlock.proposals) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (verdict text, proposal interlock.proposals) LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   starts CONSTANT boolean := later = 'executing';
 BEGIN
@@ -196,7 +198,8 @@ $$;
 
 -- Under the admin role it serves every org, oldest approval first.
 CREATE OR REPLACE FUNCTION interlock.claim(claimant text, at_most integer, lease interval)
-RETURNS SETOF interlock.proposals LANGUAGE sql AS $$
+RETURNS SETOF interlock.proposals
+LANGUAGE sql SET enable_seqscan = off AS $$
   WITH claimed AS MATERIALIZED (
     SELECT c.org_id, c.id FROM interlock.proposals c
     WHERE c.state = 'pending' AND c.approved_at IS NOT NULL AND c.lease_until > clock_timestamp()
@@ -209,7 +212,8 @@ RETURNS SETOF interlock.proposals LANGUAGE sql AS $$
 $$;
 
 -- Under the admin role it serves every org. The action of a lapsed executing row may have run: the operator decides.
-CREATE OR REPLACE FUNCTION interlock.expire(at_most integer) RETURNS SETOF interlock.proposals LANGUAGE sql AS $$
+CREATE OR REPLACE FUNCTION interlock.expire(at_most integer) RETURNS SETOF interlock.proposals
+LANGUAGE sql SET enable_seqscan = off AS $$
   WITH lapsed AS MATERIALIZED (
     SELECT l.org_id, l.id FROM interlock.proposals l
     WHERE l.state IN ('pending', 'executing') AND l.lease_until <= clock_timestamp()
