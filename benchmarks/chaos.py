@@ -159,7 +159,7 @@ LEFT_BEHIND = [
     "SELECT pg_sleep(0.02)",
     "LISTEN news",
     "BEGIN",
-    *[""] * 8,
+    *["SELECT 1"] * 8,
 ]
 
 

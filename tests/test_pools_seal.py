@@ -49,7 +49,8 @@ async def pools(sealed: TenantDatabase, mode: ModeName) -> AsyncIterator[TenantP
 
 async def _names(pools: TenantPools, *, before: str = "") -> list[str]:
     async with pools.transaction() as connection:
-        await connection.execute(before)
+        if before:
+            await connection.execute(before)
         return [row["name"] for row in await connection.fetch(NAMES)]
 
 
