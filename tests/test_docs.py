@@ -67,3 +67,13 @@ def modules() -> list[str]:
 def test_docstrings(name: str) -> None:
     failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert failed == 0
+
+
+LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
+
+
+def test_every_link_leads_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    links = [(page, link) for page in pages for link in LINK.findall(page.read_text(encoding="utf-8"))]
+    assert links
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
