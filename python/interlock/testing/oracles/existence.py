@@ -11,6 +11,7 @@ from interlock.testing.oracles.base import Oracle
 from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import Attack, Story
+from interlock.testing.values import random_reference
 from interlock.testing.world import Org
 
 MAX_SEARCHES = 30
@@ -67,12 +68,13 @@ class ExistenceOracle(Oracle):
                 org, endpoint, template=template, given={leaf: text}, purpose=purpose, own=False
             )
 
-        nothing = [story.world.canary(story.b, endpoint, leaf) for _ in range(2)]
         await story.seed(story.a)
-        missed = facts((await ask(story.a, nothing[0], "A searches for nothing")).response, nothing)
         for wanted in story.a.knowledge.written()[:MAX_SEARCHES]:
+            # Of the same form as what A wrote, so that a limit on length or characters treats them alike.
+            nothing = [str(random_reference(leaf, story.world.random, wanted)) for _ in range(2)]
+            missed = facts((await ask(story.a, nothing[0], "A searches for nothing")).response, nothing)
             own = facts((await ask(story.a, wanted, "A searches for its own")).response, [wanted])
-            if own.keys() != missed.keys():
+            if own.keys() != missed.keys() and own["status"] == missed["status"]:
                 before = await ask(story.b, nothing[0], "B searches for nothing")
                 foreign = await ask(story.b, wanted, "B searches for what A wrote")
                 after = await ask(story.b, nothing[1], "B searches for nothing")
