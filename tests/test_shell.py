@@ -101,6 +101,7 @@ RAW = [
     "cat  <<A\nx", "echo  a\\", "time  ls", "a+=1  b", "a[0]=1  b", "echo  $10", "echo  $[1]", "a  >&f",
     "cat  <<A\na\\\nA\nA\n", " -x  foo", "+x  foo", "set  | cat", "declare  -p", "cat  <<A\nx\nA\n" * 17,
     "echo  $X\\\nY", "a &\\\n&  b", "!  ! a", "echo  `a \\`b\\``", "echo  $(a # b\n)", "for  i in a; do b; done",
+    "echo  a 2>&1>f", "echo  a >2>&1", "echo  a >2<f", "echo  a >22>f", "echo  a <<1>f\nx\n1\n", "echo  a >{x}>f",
 ]  # fmt: skip
 
 

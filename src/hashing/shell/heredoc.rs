@@ -15,7 +15,7 @@ pub(super) struct Pending {
 impl Parser<'_> {
     /// Reads the delimiter after `<<` or `<<-`. It must be literal and of one line.
     pub(super) fn delimiter(&mut self, strip_tabs: bool) -> Option<()> {
-        let atoms = self.atoms()?;
+        let atoms = self.word_before_operators()?;
         let mut delimiter = String::new();
         let mut quoted = false;
         for atom in atoms {

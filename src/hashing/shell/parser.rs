@@ -140,10 +140,7 @@ impl Parser<'_> {
                 }
                 Some(_) => {}
             }
-            let atoms = self.atoms()?;
-            if matches!(self.peek(), Some(b'<' | b'>')) && may_name_a_descriptor(&atoms) {
-                return None;
-            }
+            let atoms = self.word_before_operators()?;
             if !command.words.is_empty() {
                 if declares && starts_bash_assignment(&atoms) {
                     return None;
@@ -168,6 +165,14 @@ impl Parser<'_> {
             && command.assignments.is_empty()
             && command.redirections.is_empty();
         (!empty).then_some(command)
+    }
+
+    /// Reads a word. Digits or braces right before `<` or `>` are the descriptor of that operator, also where a
+    /// target is expected: `>2>f` has no target, and shells refuse it or do not agree.
+    pub(super) fn word_before_operators(&mut self) -> Option<Vec<Atom<'_>>> {
+        let atoms = self.atoms()?;
+        let glued = matches!(self.peek(), Some(b'<' | b'>')) && may_name_a_descriptor(&atoms);
+        (!glued).then_some(atoms)
     }
 
     fn redirection(&mut self, fd: Option<u8>) -> Option<Redirection> {
@@ -199,7 +204,7 @@ impl Parser<'_> {
             .find(|operator| self.take(operator.spelling()))?;
         self.operator_ends()?;
         self.skip_blanks()?;
-        let atoms = self.atoms()?;
+        let atoms = self.word_before_operators()?;
         if atoms.is_empty() {
             return None;
         }
@@ -209,7 +214,7 @@ impl Parser<'_> {
 
     /// One unquoted digit, or `-`. Anything else means a file to bash and an error to dash.
     fn duplicated_descriptor(&mut self) -> Option<Source> {
-        let atoms = self.atoms()?;
+        let atoms = self.word_before_operators()?;
         match atoms.as_slice() {
             [Atom::Bare('-')] => Some(Source::Closed),
             [Atom::Bare(digit)] => u8::try_from(digit.to_digit(10)?).ok().map(Source::Descriptor),
