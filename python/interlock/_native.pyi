@@ -319,7 +319,7 @@ class DedupIndex:
     `lease`: how long an entry may be pending or executing, in seconds or as a timedelta; None for ever.
     `cooldown`: how long a completed or cancelled entry still suppresses equal ones; None for not at all.
     `capacity`: how many may be in flight, 4,194,304 if None.
-    `clock`: a callable that returns integer nanoseconds; None for the system's.
+    `clock`: a `ManualClock`, or a callable that returns integer nanoseconds; None for the system's.
 
     `org_id` is that of the current scope unless given, and never another one than that of a tenant scope.
     """
