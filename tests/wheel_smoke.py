@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from interlock.targets import docker_logical_key
-
 import interlock
 from interlock import canonical_json, shell_command_hash
 from interlock.dedup import DedupIndex, Proposal
 from interlock.gates import Gates
+from interlock.targets import docker_logical_key
 from interlock.tenancy import current_org_id, tenant_scope
 
 assert shell_command_hash("docker  stop 'web'") == shell_command_hash("docker stop web")

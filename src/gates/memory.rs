@@ -6,12 +6,7 @@ use std::sync::Arc;
 use super::atomics::{AtomicU64, AtomicU128};
 
 /// A mapped region, all zero when new. Pages that nobody touched cost nothing.
-#[cfg(not(loom))]
 pub(super) type Region = memmap2::MmapRaw;
-
-/// The model checker's atomics live on the heap.
-#[cfg(loom)]
-pub(super) type Region = ();
 
 /// Words that may be carved out of a region.
 ///
@@ -19,7 +14,7 @@ pub(super) type Region = ();
 /// Every bit pattern must be a valid value, no value may need dropping, and concurrent access, also
 /// from other processes, must be sound.
 #[allow(unsafe_code)] // the promise that `Cells` builds on
-pub(super) unsafe trait Word: Default {}
+pub(super) unsafe trait Word {}
 
 // SAFETY: an atomic integer has no invalid bit pattern, no destructor, and is accessed atomically.
 #[allow(unsafe_code)]
@@ -29,7 +24,6 @@ unsafe impl Word for AtomicU64 {}
 unsafe impl Word for AtomicU128 {}
 
 /// A slice of a region.
-#[cfg(not(loom))]
 pub(super) struct Cells<W> {
     first: std::ptr::NonNull<W>,
     len: usize,
@@ -38,15 +32,12 @@ pub(super) struct Cells<W> {
 
 // SAFETY: `Cells` gives out shared references only, to words made for concurrent access; the region
 // stays mapped for as long as any of its slices lives.
-#[cfg(not(loom))]
 #[allow(unsafe_code)]
 unsafe impl<W: Word + Sync> Send for Cells<W> {}
 // SAFETY: as above.
-#[cfg(not(loom))]
 #[allow(unsafe_code)]
 unsafe impl<W: Word + Sync> Sync for Cells<W> {}
 
-#[cfg(not(loom))]
 impl<W: Word> Deref for Cells<W> {
     type Target = [W];
 
@@ -55,18 +46,6 @@ impl<W: Word> Deref for Cells<W> {
         // SAFETY: `Carver::cells` checked bounds and alignment, and gave these bytes to no other
         // slice; the mapping outlives `self`; any bit pattern is a valid `W`.
         unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.len) }
-    }
-}
-
-#[cfg(loom)]
-pub(super) struct Cells<W>(Vec<W>);
-
-#[cfg(loom)]
-impl<W> Deref for Cells<W> {
-    type Target = [W];
-
-    fn deref(&self) -> &[W] {
-        &self.0
     }
 }
 
@@ -93,7 +72,6 @@ impl Carver {
     }
 
     /// The next `len` words; `None` while measuring, or if the region is too short.
-    #[cfg(not(loom))]
     pub(super) fn cells<W: Word>(&mut self, len: usize) -> Option<Cells<W>> {
         const CACHE_LINE: usize = 64;
         let start = self.offset.next_multiple_of(CACHE_LINE);
@@ -105,12 +83,5 @@ impl Carver {
         // A mapping starts on a page, so a multiple of the cache line is aligned for every word.
         let first = std::ptr::NonNull::new(region.as_mut_ptr().wrapping_add(start))?.cast();
         Some(Cells { first, len, _region: Arc::clone(region) })
-    }
-
-    /// The next `len` words.
-    #[cfg(loom)]
-    pub(super) fn cells<W: Word>(&mut self, len: usize) -> Option<Cells<W>> {
-        self.region.as_ref()?;
-        Some(Cells((0..len).map(|_| W::default()).collect()))
     }
 }

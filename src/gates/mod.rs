@@ -18,11 +18,9 @@ mod firing;
 mod key;
 pub mod limit;
 mod memory;
-#[cfg(all(test, loom))]
-mod model;
 pub mod occurrence;
 pub mod quota;
-#[cfg(all(unix, not(loom)))]
+#[cfg(unix)]
 pub mod shared;
 mod slot;
 mod table;

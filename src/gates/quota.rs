@@ -76,7 +76,6 @@ pub struct Gates {
 
 impl Gates {
     /// A table of `max_keys` keys in memory of this process.
-    #[cfg(not(loom))]
     pub fn private(max_keys: usize) -> Result<Self, GateError> {
         let length = Self::bytes(max_keys)?;
         let region =
@@ -87,12 +86,6 @@ impl Gates {
             })?;
         let carver = Carver::over(std::sync::Arc::new(region.into()));
         Self::carve(carver, max_keys, Secret::random())
-    }
-
-    /// A table for the model checker.
-    #[cfg(loom)]
-    pub fn private(max_keys: usize) -> Result<Self, GateError> {
-        Self::carve(Carver::over(std::sync::Arc::new(())), max_keys, Secret::public())
     }
 
     /// The bytes that a table of `max_keys` keys takes when every page of it is in use.
