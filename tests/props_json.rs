@@ -114,7 +114,11 @@ fn model_float(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 1e21 {
         return format!("{value:.0}");
     }
-    let scientific = format!("{:e}", value.abs());
+    // Rust prints as few digits as tell the number apart, ECMAScript the nearest of that many, and of two the even one.
+    let shortest = format!("{:e}", value.abs());
+    let digits =
+        shortest.split('e').next().unwrap_or_default().bytes().filter(u8::is_ascii_digit).count();
+    let scientific = format!("{:.*e}", digits - 1, value.abs());
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     let point = exponent.parse::<i32>().unwrap_or_default() + 1;
@@ -310,4 +314,11 @@ fn integers_are_exact_and_jcs_rounds_them() {
         assert_eq!(canonical(text, Mode::Exact).as_deref(), Ok(exact), "{text}");
         assert_eq!(canonical(text, Mode::Jcs).as_deref(), Ok(jcs), "{text}");
     }
+}
+
+#[test]
+fn of_two_nearest_digits_the_even_one_is_printed() {
+    let mut out = Buffer::new();
+    number::write_float(&mut out, -1_007_502_937_997_852.25, Mode::Exact).unwrap();
+    assert_eq!(out.as_slice(), b"-1007502937997852.2");
 }
