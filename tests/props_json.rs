@@ -319,6 +319,6 @@ fn integers_are_exact_and_jcs_rounds_them() {
 #[test]
 fn of_two_nearest_digits_the_even_one_is_printed() {
     let mut out = Buffer::new();
-    number::write_float(&mut out, -1_007_502_937_997_852.25, Mode::Exact).unwrap();
+    number::write_float(&mut out, -1_007_502_937_997_852.3, Mode::Exact).unwrap();
     assert_eq!(out.as_slice(), b"-1007502937997852.2");
 }
