@@ -179,7 +179,9 @@ async def _work(pools: TenantPools, org: str, outcome: Outcome) -> None:
 
 
 async def _tenant(pools: TenantPools, orgs: list[str], outcome: Outcome) -> None:
-    while True:
+    task = asyncio.current_task()
+    # A broken connection may raise over the cancellation, in a rollback for one; the task was cancelled all the same.
+    while task is not None and not task.cancelling():
         await _work(pools, random.choice(orgs), outcome)
         await asyncio.sleep(random.random() / 20)
 
