@@ -121,7 +121,7 @@ def test_state_machine_finds_a_leak_in_a_sequence(build: Callable[..., Isolation
 
         with pytest.raises(IsolationLeak):
             run_state_machine_as_test(
-                Desk, settings=settings(max_examples=10, stateful_step_count=12, deadline=None, database=None)
+                Desk, settings=settings(max_examples=80, stateful_step_count=12, deadline=None, database=None)
             )
 
 

@@ -115,9 +115,8 @@ async def deadline_report(request: Request) -> dict[str, Any]:
     """What the deadline has written so far."""
     desk: Desk = request.app.state.desk
     pools: TenantPools = request.app.state.pools
-    with pre_org_resolution_scope(
-        "count the audit rows of the deadline"
-    ):  # interlock: ok the rows of the system have no org
+    # interlock: ok the rows of the system have no org
+    with pre_org_resolution_scope("count the audit rows of the deadline"):
         rows = await pools.fetchval("SELECT count(*) FROM interlock.audit WHERE action = $1 AND org_id IS NULL", EVENT)
     totals = desk.gates.stats().events[EVENT]
     return {

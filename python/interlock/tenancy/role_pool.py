@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,9 @@ class RolePool:
             try:
                 return await self._bring_in(proxy, frame)
             except BaseException as error:
-                proxy.terminate()
+                # A session that the server has ended left the pool by itself, and its proxy with it.
+                with contextlib.suppress(asyncpg.InterfaceError):
+                    proxy.terminate()
                 if isinstance(error, SessionRefused):
                     self.counters.sessions_refused += 1
                     continue

@@ -153,9 +153,8 @@ class DeadlineMiddleware:
                         await self._emit(trip, scope, turn)
         except Exception:
             # Armed again by the transition: a pause lies between two of these lines.
-            logger.exception(
-                "%s: not everything about it could be recorded; it will be tried again", self._event
-            )  # interlock: ok called in the branch that fired
+            # interlock: ok called in the branch that fired
+            logger.exception("%s: not everything about it could be recorded; it will be tried again", self._event)
 
     async def _emit(self, trip: Trip, scope: Scope, turn: object) -> None:
         # The log first: it is the one sink that needs neither a database nor a network.
