@@ -6,9 +6,14 @@ from dataclasses import dataclass
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from interlock.testing import EmbeddedPostgres
 from interlock.testing.roles import Roles
+
+# A busy machine makes no test red: no example has a deadline, nor the making of one.
+settings.register_profile("interlock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("interlock")
 
 ITEMS = """
 CREATE TABLE items (org_id text NOT NULL, name text NOT NULL);

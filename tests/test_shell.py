@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from interlock import CanonicalizationError, canonical_shell, shell_command_hash
@@ -184,6 +184,7 @@ def test_the_hash_is_of_the_canonical_form(command: str) -> None:
 
 @given(st.lists(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=8), min_size=1))
 def test_any_quoting_of_an_argument_list_is_one_command(argv: list[str]) -> None:
+    assume(not argv[0].startswith(("-", "+")))  # a form that `sh -c` would read as an option is not printed
     single = " ".join("'" + word.replace("'", "'\\''") + "'" for word in argv)
     double = "\t".join('"' + "".join("\\" + c if c in '$`"\\' else c for c in word) + '"' for word in argv)
     assert canonical_shell(single) == canonical_shell(double + " # argv")
