@@ -34,7 +34,8 @@ from interlock.testing.roles import Roles
 
 ROLES = Roles()
 DATABASE = "chaos"
-STUCK_SECONDS = 30
+# Far beyond what a checkout takes while other work slows the machine down.
+STUCK_SECONDS = 120
 EXPECTED = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 SCHEMA = """
@@ -51,14 +52,17 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON items TO interlock_app, interlock_admin;
 class Outcome:
     """What happened, and what must not have."""
 
+    tried: int = 0
     done: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     foreign: list[str] = field(default_factory=list)
     stuck: int = 0
+    uncancelled: int = 0
     misfiled: int = -1
     slots_lost: int = -1
     memory: list[tuple[float, int]] = field(default_factory=list)
     stats: object = None
+    _tried: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     @property
     def growth(self) -> float:
@@ -68,7 +72,20 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        return not (self.foreign or self.stuck or self.misfiled or self.slots_lost) and self.done > 0
+        wrong = self.foreign or self.stuck or self.uncancelled or self.misfiled or self.slots_lost
+        return not wrong and self.done > 0
+
+    async def tries(self, more: int) -> None:
+        """Wait for that many checkouts more, good or bad: what is broken keeps pace with what is done."""
+        goal = self.tried + more
+        while self.tried < goal:
+            await self._tried.wait()
+
+    def try_one(self) -> None:
+        """Count a checkout that begins."""
+        self.tried += 1
+        self._tried.set()
+        self._tried = asyncio.Event()
 
 
 class Proxy:
@@ -164,6 +181,7 @@ LEFT_BEHIND = [
 
 
 async def _work(pools: TenantPools, org: str, outcome: Outcome) -> None:
+    outcome.try_one()
     with tenant_scope(org):
         try:
             async with asyncio.timeout(STUCK_SECONDS) as limit, pools.acquire() as connection:
@@ -180,23 +198,26 @@ async def _work(pools: TenantPools, org: str, outcome: Outcome) -> None:
 
 async def _tenant(pools: TenantPools, orgs: list[str], outcome: Outcome) -> None:
     task = asyncio.current_task()
-    # A broken connection may raise over the cancellation, in a rollback for one; the task was cancelled all the same.
-    while task is not None and not task.cancelling():
+    while task is not None:
         await _work(pools, random.choice(orgs), outcome)
+        if task.cancelling():
+            # Another error went over the cancellation.
+            outcome.uncancelled += 1
+            break
         await asyncio.sleep(random.random() / 20)
 
 
-async def _cancel(tasks: list[asyncio.Task[None]], spawn: Callable[[], asyncio.Task[None]]) -> None:
+async def _cancel(tasks: list[asyncio.Task[None]], spawn: Callable[[], asyncio.Task[None]], outcome: Outcome) -> None:
     while True:
-        await asyncio.sleep(0.01)
+        await outcome.tries(3)
         place = random.randrange(len(tasks))
         tasks[place].cancel()
         tasks[place] = spawn()
 
 
-async def _terminate(server: EmbeddedPostgres) -> None:
+async def _terminate(server: EmbeddedPostgres, outcome: Outcome) -> None:
     while True:
-        await asyncio.sleep(0.4)
+        await outcome.tries(80)
         with contextlib.suppress(*EXPECTED):
             connection = await asyncpg.connect(server.dsn(database=DATABASE))
             await connection.execute(
@@ -206,9 +227,9 @@ async def _terminate(server: EmbeddedPostgres) -> None:
             await connection.close()
 
 
-async def _cut(proxy: Proxy) -> None:
+async def _cut(proxy: Proxy, outcome: Outcome) -> None:
     while True:
-        await asyncio.sleep(0.5)
+        await outcome.tries(100)
         proxy.cut(1)
 
 
@@ -217,13 +238,17 @@ async def _sample(outcome: Outcome, seconds: float) -> None:
     while True:
         gc.collect()
         outcome.memory.append((time.monotonic() - start, psutil.Process().memory_info().rss))
-        await asyncio.sleep(seconds / 50)
+        await asyncio.sleep(max(seconds, 5) / 50)
 
 
 async def run(
-    server: EmbeddedPostgres, *, seconds: float, tasks: int, orgs: int, mode: str, restart: bool = True
+    server: EmbeddedPostgres, *, seconds: float, tasks: int, orgs: int, mode: str, checkouts: int = 1
 ) -> Outcome:
-    """Prepare a database on ``server``, let everything happen for ``seconds``, then look what is left."""
+    """Prepare a database on ``server``, let everything happen, then look what is left.
+
+    It ends when ``seconds`` have passed and ``checkouts`` went well, each half of both before and after the restart
+    of the server.
+    """
     await _prepare(server)
     outcome = Outcome()
     names = [f"org-{number}" for number in range(orgs)]
@@ -233,7 +258,7 @@ async def run(
         # Leaving a transaction open is one of the things that happen here; asyncpg reports it to the loop.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         async with create_tenant_pools(*dsns, min_size=1, max_size=4, mode=mode, timeout=10) as pools:
-            await _disturbed(server, proxy, pools, names, outcome, seconds, tasks, restart)
+            await _disturbed(server, proxy, pools, names, outcome, seconds, tasks, checkouts)
             outcome.slots_lost = await _lost_slots(pools, names)
             outcome.stats = pools.stats()
     admin = await asyncpg.connect(server.dsn(database=DATABASE))
@@ -250,22 +275,24 @@ async def _disturbed(
     outcome: Outcome,
     seconds: float,
     tasks: int,
-    restart: bool,
+    checkouts: int,
 ) -> None:
     def spawn() -> asyncio.Task[None]:
         return asyncio.create_task(_tenant(pools, names, outcome))
 
     tenants = [spawn() for _ in range(tasks)]
     disturbances = [
-        asyncio.create_task(_cancel(tenants, spawn)),
-        asyncio.create_task(_terminate(server)),
-        asyncio.create_task(_cut(proxy)),
+        asyncio.create_task(_cancel(tenants, spawn, outcome)),
+        asyncio.create_task(_terminate(server, outcome)),
+        asyncio.create_task(_cut(proxy, outcome)),
         asyncio.create_task(_sample(outcome, seconds)),
     ]
-    await asyncio.sleep(seconds / 2)
-    if restart:
-        await asyncio.to_thread(server.restart)
-    await asyncio.sleep(seconds / 2)
+    for half in (1, 2):
+        await asyncio.sleep(seconds / 2)
+        while outcome.done < checkouts * half / 2:
+            await outcome.tries(1)
+        if half == 1:
+            await asyncio.to_thread(server.restart)
     for task in itertools.chain(disturbances, tenants):
         task.cancel()
     await asyncio.gather(*disturbances, *tenants, return_exceptions=True)
@@ -278,7 +305,7 @@ async def _lost_slots(pools: TenantPools, names: list[str]) -> int:
         for org in names[:4]:
             for _ in range(10):  # each session lost unnoticed may tell of itself once
                 with contextlib.suppress(*EXPECTED), tenant_scope(org):
-                    connection = await pools.acquire(timeout=10)
+                    connection = await pools.acquire(timeout=STUCK_SECONDS)
                     stack.push_async_callback(pools.release, connection)
                     if await connection.fetchval("SELECT current_setting('app.current_org_id')") == org:
                         had += 1
@@ -316,6 +343,7 @@ def main() -> int:
         outcome = asyncio.run(run(server, **options))
     print(f"checkouts that went well {outcome.done}, errors {dict(outcome.errors)}\n{outcome.stats}")
     print(f"foreign rows seen {len(outcome.foreign)}, rows written for another org {outcome.misfiled}")
+    print(f"cancellations covered by another error {outcome.uncancelled}")
     print(f"checkouts stuck {outcome.stuck}, slots lost {outcome.slots_lost}, memory {outcome.growth:.3f}x")
     return 0 if outcome.ok and outcome.growth <= 1.05 else 1
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from interlock.tenancy.chaining import put_behind
 from interlock.tenancy.scope import TenantContext, frame_allows
 
 if TYPE_CHECKING:
@@ -16,11 +17,18 @@ if TYPE_CHECKING:
 
 
 class Acquisition:
-    """``async with`` it, or ``await`` it and release the connection yourself."""
+    """``async with`` it, or ``await`` it and release the connection yourself.
+
+    Args:
+        pool: where it comes from.
+        frame: the scope; None for Interlock's private lane, which has none.
+        timeout: seconds to wait for a connection that is ready.
+
+    """
 
     __slots__ = ("_connection", "_frame", "_pool", "_timeout")
 
-    def __init__(self, pool: RolePool, frame: TenantContext, timeout: float | None) -> None:
+    def __init__(self, pool: RolePool, frame: TenantContext | None = None, timeout: float | None = None) -> None:
         self._pool = pool
         self._frame = frame
         self._timeout = timeout
@@ -30,7 +38,8 @@ class Acquisition:
         return self._take().__await__()
 
     async def _take(self) -> TenantConnection:
-        frame_allows(self._frame)
+        if self._frame is not None:
+            frame_allows(self._frame)
         return await self._pool.checkout(self._frame, self._timeout)
 
     async def __aenter__(self) -> TenantConnection:
@@ -43,8 +52,15 @@ class Acquisition:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is None:
+            return
+        try:
             await self._pool.release(connection)
+        except Exception as failure:
+            # The session is closed and counted by now.
+            if error is None:
+                raise
+            put_behind(error, failure)
 
 
 class TransactionAcquisition:
@@ -74,5 +90,7 @@ class TransactionAcquisition:
         try:
             if transaction is not None:
                 await transaction.__aexit__(kind, error, trace)
-        finally:
-            await self._acquisition.__aexit__(kind, error, trace)
+        except BaseException as ending:
+            await self._acquisition.__aexit__(type(ending), ending, ending.__traceback__)
+            raise
+        await self._acquisition.__aexit__(kind, error, trace)

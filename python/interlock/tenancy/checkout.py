@@ -24,11 +24,10 @@ class Checkout:
         frame: the frame; None for Interlock's private lane, which has none.
         seal: the signed scope of a tamper-evident pool, renewed before a statement when it is old.
         sending: how many of the connection's operations are under way.
-        open_transactions: how many of the connection's transactions and savepoints are open.
 
     """
 
-    __slots__ = ("_proxy", "frame", "mode", "open_transactions", "seal", "sending", "session")
+    __slots__ = ("_in_scope", "_proxy", "frame", "mode", "seal", "sending", "session")
 
     def __init__(
         self, mode: Mode, session: Session, proxy: Any, frame: TenantContext | None, sealer: Sealer | None
@@ -39,7 +38,7 @@ class Checkout:
         self.frame = frame
         self.seal = sealer.seal(self.org_text) if sealer is not None else None
         self.sending = 0
-        self.open_transactions = 0
+        self._in_scope = False  # the latest transaction was begun with the scope in it
 
     @property
     def connection(self) -> asyncpg.Connection:
@@ -69,7 +68,7 @@ class Checkout:
             raise asyncpg.InterfaceError("the connection has been released back to the pool: acquire another")
         if self.frame is not None:
             frame_allows(self.frame)
-        if self.mode.transactional and not begins and not self.open_transactions:
+        if self.mode.transactional and not begins and not self._in_scoped_transaction():
             raise TransactionRequired(
                 "behind a pooler a scope lasts one transaction: put the statement in `async with "
                 "pools.transaction() as connection:` or `async with connection.transaction():`"
@@ -110,7 +109,7 @@ class Checkout:
 
     async def renew_seal(self) -> None:
         """Sign the scope again if the signature is about to lapse."""
-        if self.seal is None or (self.mode.transactional and not self.open_transactions):
+        if self.seal is None or (self.mode.transactional and not self._in_scoped_transaction()):
             return
         in_transaction = self.connection.is_in_transaction()
         if not self.seal.is_old(in_transaction=in_transaction):
@@ -122,12 +121,26 @@ class Checkout:
             # The statement behind this can only be the rollback, which needs no scope.
             self.seal.in_transaction = True
 
-    async def entered_transaction(self) -> None:
-        """Count a transaction in; with a pooler in between it carries the scope."""
-        self.open_transactions += 1
-        if self.mode.transactional and self.open_transactions == 1:
-            await self.mode.enter_transaction(self.session, self.org_text, self.seal)
+    async def begin(self, start: Callable[[], Awaitable[None]]) -> None:
+        """Start a transaction or a savepoint; with a pooler in between, the transaction carries the scope."""
+        carries = self.mode.transactional and not self.connection.is_in_transaction()
+        if carries:
+            self._in_scope = False
+        await self.send(start, (), {}, begins=True)
+        if carries:
+            try:
+                await self.mode.enter_transaction(self.session, self.org_text, self.seal)
+            except BaseException:
+                # A transaction without its scope is open: nobody shall use it.
+                self.give_up()
+                raise
+            self._in_scope = True
 
-    def left_transaction(self) -> None:
-        """Count a transaction out."""
-        self.open_transactions -= 1
+    def give_up(self) -> None:
+        """Close the session, unless the loan is over and it may be somebody else's."""
+        if self._proxy is not None:
+            self.session.connection.terminate()
+
+    def _in_scoped_transaction(self) -> bool:
+        # The driver knows it from the server's last answer, whichever statement ended the transaction.
+        return self._in_scope and self.session.connection.is_in_transaction()

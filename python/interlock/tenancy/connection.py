@@ -12,6 +12,7 @@ import asyncpg
 from asyncpg import connection as asyncpg_connection
 
 from interlock.tenancy.callbacks import Callbacks
+from interlock.tenancy.chaining import put_behind
 from interlock.tenancy.statements import GuardedCursorFactory, GuardedStatement
 
 if TYPE_CHECKING:
@@ -180,20 +181,15 @@ class GuardedTransaction:
 
     async def start(self) -> None:
         """Begin the transaction, or a savepoint inside one."""
-        await self._checkout.send(self._transaction.start, (), {}, begins=True)
-        await self._checkout.entered_transaction()
+        await self._checkout.begin(self._transaction.start)
 
     async def commit(self) -> None:
         """Commit, or release the savepoint."""
         await self._checkout.send(self._transaction.commit, (), {})
-        self._checkout.left_transaction()
 
     async def rollback(self) -> None:
         """Roll back; allowed after the scope has ended, for it can show and change nothing."""
-        try:
-            await self._transaction.rollback()
-        finally:
-            self._checkout.left_transaction()
+        await self._transaction.rollback()
 
     async def __aenter__(self) -> None:
         """Begin; as in asyncpg nothing is bound."""
@@ -203,14 +199,22 @@ class GuardedTransaction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            await self.rollback()
+            await self._undo(error)
             return
         try:
-            await self.commit()
-        except BaseException:
-            if self._checkout.open_transactions:
-                await self.rollback()
+            self._checkout.permit()
+        except BaseException as refusal:
+            await self._undo(refusal)
             raise
+        await self.commit()
+
+    async def _undo(self, error: BaseException) -> None:
+        """Roll back because of ``error``, which stays what the caller hears of."""
+        try:
+            await self.rollback()
+        except Exception as failure:  # noqa: BLE001 - told behind the error that is on its way
+            self._checkout.give_up()
+            put_behind(error, failure)
 
     def __repr__(self) -> str:
         return repr(self._transaction)

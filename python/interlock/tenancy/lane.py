@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from interlock.tenancy.acquisition import Acquisition, TransactionAcquisition
+
 if TYPE_CHECKING:
     import asyncpg
 
@@ -78,11 +80,8 @@ class SystemLane:
 
     async def fetchrow(self, statement: SystemStatement, *args: Any) -> Any:
         """Run a statement and return its first row, or None."""
-        connection = await self._admin.checkout(None)
-        try:
+        async with Acquisition(self._admin) as connection:
             return await connection.fetchrow(_text(statement), *args)
-        finally:
-            await self._admin.release(connection)
 
     async def fetchval(self, statement: SystemStatement, *args: Any) -> Any:
         """Run a statement and return the first column of its first row, or None."""
@@ -92,12 +91,8 @@ class SystemLane:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SystemTransaction]:
         """Run several statements in one transaction, which is rolled back if the block raises."""
-        connection = await self._admin.checkout(None)
-        try:
-            async with connection.transaction():
-                yield SystemTransaction(connection)
-        finally:
-            await self._admin.release(connection)
+        async with TransactionAcquisition(Acquisition(self._admin), {}) as connection:
+            yield SystemTransaction(connection)
 
     async def close(self) -> None:
         """End every listener."""
