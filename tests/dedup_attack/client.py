@@ -35,6 +35,7 @@ class Log:
     def __init__(self, path: Path) -> None:
         lines = path.read_text().splitlines() if path.exists() else []
         self.asked = sum(json.loads(line)["op"] == "ask" for line in lines if line.endswith("}"))
+        self.name = path.name
         self._file = path.open("a")
         # A line that the kill cut short stays one line of its own.
         self._file.write("\n")
@@ -51,7 +52,8 @@ class Client:
         self.log = log
         self.pools = pools
         self.store = ApprovalStore(pools, lease=60)
-        self.random = random.Random()
+        # A client that starts again goes on elsewhere.
+        self.random = random.Random(f"{config['seed']} {log.name} {log.asked}")
         self.name = str(os.getpid())
 
     async def run(self) -> None:

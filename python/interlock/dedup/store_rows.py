@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from hashlib import sha256
+from itertools import accumulate, chain
 from typing import Any
 
 from interlock.dedup.decision import DedupDecision
@@ -25,7 +25,7 @@ def columns_of(source: str) -> str:
 
 PROPOSE = f"""
 SELECT a.place, a.relation, {columns_of("(a.proposal)")}
-FROM interlock.propose($1, $2, $3, $4::text[]::jsonb[], $5, $6, $7, $8, $9, $10, $11, $12, $13) AS a
+FROM interlock.propose($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS a
 """  # noqa: S608 - constants only
 APPROVE = f"SELECT a.verdict, {columns_of('(a.proposal)')} FROM interlock.approve($1, $2) AS a"  # noqa: S608
 TRANSITION = f"""
@@ -90,27 +90,32 @@ class Batch:
 
     proposals: Sequence[Proposal]
     groups: list[list[int]]
+    formers: Sequence[Proposal | None] | None = None
 
     @classmethod
-    def of(cls, proposals: Sequence[Proposal]) -> Batch:
+    def of(cls, proposals: Sequence[Proposal], formers: Sequence[Proposal | None] | None = None) -> Batch:
         """Fold equal proposals; each group holds the positions of one content."""
         positions: dict[tuple[str, str], list[int]] = {}
         for position, proposal in enumerate(proposals):
             positions.setdefault((proposal.kind, proposal.content_hash), []).append(position)
-        return cls(proposals, [positions[key] for key in sorted(positions)])
+        return cls(proposals, [positions[key] for key in sorted(positions)], formers)
 
     def arguments(self, target_states: Sequence[str | bytes | None] | None) -> list[list[Any] | int]:
         """Return the arguments of ``interlock.propose`` up to the version of the canonical forms."""
-        firsts = [self.proposals[group[0]] for group in self.groups]
+        firsts = [group[0] for group in self.groups]
+        proposals = [self.proposals[first] for first in firsts]
+        keys = [proposal.logical_keys for proposal in proposals]
         return [
-            [proposal.kind for proposal in firsts],
-            [bytes.fromhex(proposal.content_hash) for proposal in firsts],
-            [proposal.cmd_hash for proposal in firsts],
-            [json.dumps(proposal.logical_keys) for proposal in firsts],
-            [proposal.display_id for proposal in firsts],
-            [proposal.canonical for proposal in firsts],
-            [proposal.canonical_context for proposal in firsts],
-            [_fingerprint(target_states[group[0]] if target_states else None) for group in self.groups],
+            [proposal.kind for proposal in proposals],
+            [bytes.fromhex(proposal.content_hash) for proposal in proposals],
+            [_former_hash(self.formers[first] if self.formers else None) for first in firsts],
+            [proposal.cmd_hash for proposal in proposals],
+            list(chain.from_iterable(keys)),
+            list(accumulate(map(len, keys))),
+            [proposal.display_id for proposal in proposals],
+            [proposal.canonical for proposal in proposals],
+            [proposal.canonical_context for proposal in proposals],
+            [_fingerprint(target_states[first] if target_states else None) for first in firsts],
             [len(group) for group in self.groups],
             CANON_VERSION,
         ]
@@ -120,31 +125,33 @@ class Batch:
         answers: list[list[Row]] = [[] for _ in self.groups]
         for row in rows:
             answers[row["place"] - 1].append(row)
-        decided: list[DedupDecision | None] = [None] * len(self.proposals)
-        for group, answer in zip(self.groups, answers, strict=True):
-            first, repeated = _decisions_of(answer)
-            for position in group:
-                decided[position] = repeated
-            decided[group[0]] = first
-        return [decision for decision in decided if decision is not None]
+        decided: dict[int, DedupDecision] = {}
+        for (first, *repeated), answer in zip(self.groups, answers, strict=True):
+            decided[first] = decision = _decision_of(answer)
+            if repeated:
+                # Whatever the first became, it stands for them.
+                decided |= dict.fromkeys(repeated, decision if decision.duplicate else _collapsed(decision.stored))
+        return [decided[position] for position in range(len(decided))]
 
 
-def _decisions_of(answer: Sequence[Row]) -> tuple[DedupDecision, DedupDecision]:
-    """Return what the first proposal of a content is told, and what its repetitions in the batch are."""
+def _decision_of(answer: Sequence[Row]) -> DedupDecision:
     own, *neighbours = answer
-    row, reason = stored(own), own["relation"]
-    repeated = DedupDecision(
-        True, collapsed_into=row, reason="cooldown" if reason == "cooldown" else "in_flight", stored=row
-    )
-    if reason != "new":
-        return repeated, repeated
-    first = DedupDecision(
+    if own["relation"] != "new":
+        return _collapsed(stored(own), own["relation"])
+    return DedupDecision(
         False,
         logical_cluster=tuple(stored(other) for other in neighbours if other["relation"] == "cluster"),
         related=tuple(stored(other) for other in neighbours if other["relation"] == "related"),
-        stored=row,
+        stored=stored(own),
     )
-    return first, repeated
+
+
+def _collapsed(row: StoredProposal, reason: str = "in_flight") -> DedupDecision:
+    return DedupDecision(True, collapsed_into=row, reason=reason, stored=row)
+
+
+def _former_hash(former: Proposal | None) -> bytes | None:
+    return None if former is None else bytes.fromhex(former.content_hash)
 
 
 def _fingerprint(target_state: str | bytes | None) -> bytes | None:

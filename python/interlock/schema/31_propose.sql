@@ -1,131 +1,158 @@
 -- What is done with proposals. Each function runs with the rights of its caller, so row-level security applies inside.
--- A session keeps its plans: one made while a table was small must not scan it when it is large, hence enable_seqscan.
+--
+-- A session keeps its plans, and one made while a table was small must serve when it is large. What every proposal runs
+-- leaves the planner no choice, if enable_seqscan is off: an insert with its arbiter index, a whole primary key, or a table
+-- with one index. The rest is planned for each call, which sees the size that the tables have.
 
 -- Propose -----------------------------------------------------------------------------------------------------------
 
--- Each statement has its own snapshot under READ COMMITTED, which one statement with several CTEs would not have.
-CREATE OR REPLACE FUNCTION interlock.propose_one(
-  proposed interlock.proposals, lease interval, cooldown interval, OUT relation text, OUT proposal interlock.proposals
-) LANGUAGE plpgsql SET enable_seqscan = off AS $$
-BEGIN
-  FOR round IN 1 .. 5 LOOP
-    UPDATE interlock.proposals p
-      SET state = 'expired', changed_by = 'interlock', change_reason = 'lease lapsed'
-      WHERE p.org_id = proposed.org_id AND p.kind = proposed.kind AND p.content_hash = proposed.content_hash
-        AND p.state = 'pending' AND p.lease_until <= clock_timestamp();
-
-    -- Waits for an uncommitted rival, and goes on if that one rolls back.
-    INSERT INTO interlock.proposals AS p
-        (org_id, kind, content_hash, cmd_hash, logical_keys, display_id, lease_until, seen_count, target_state,
-         canon_version)
-      VALUES (proposed.org_id, proposed.kind, proposed.content_hash, proposed.cmd_hash, proposed.logical_keys,
-              proposed.display_id, clock_timestamp() + lease, proposed.seen_count, proposed.target_state,
-              proposed.canon_version)
-      ON CONFLICT (org_id, kind, content_hash) WHERE state IN ('pending', 'executing', 'interrupted') DO NOTHING
-      RETURNING p.* INTO proposal;
-    IF FOUND THEN
-      relation := 'new';
-      IF cooldown IS NULL THEN
-        RETURN;
-      END IF;
-      -- The key is held now, so what ended recently is not about to be proposed again by a rival.
-      UPDATE interlock.proposals p
-        SET seen_count = p.seen_count + proposed.seen_count, last_seen_at = clock_timestamp()
-        WHERE (p.org_id, p.id) = (
-          SELECT e.org_id, e.id FROM interlock.proposals e
-          WHERE e.org_id = proposed.org_id AND e.kind = proposed.kind AND e.content_hash = proposed.content_hash
-            AND e.state IN ('completed', 'cancelled') AND e.ended_at > clock_timestamp() - cooldown
-            AND e.target_state IS NOT DISTINCT FROM proposed.target_state
-          ORDER BY e.ended_at DESC LIMIT 1)
-        RETURNING p.* INTO proposed;
-      IF FOUND THEN
-        DELETE FROM interlock.proposals p WHERE p.org_id = proposal.org_id AND p.id = proposal.id;
-        relation := 'cooldown';
-        proposal := proposed;
-      END IF;
-      RETURN;
-    END IF;
-
-    UPDATE interlock.proposals p
-      SET seen_count = p.seen_count + proposed.seen_count, last_seen_at = clock_timestamp()
-      WHERE p.org_id = proposed.org_id AND p.kind = proposed.kind AND p.content_hash = proposed.content_hash
-        AND p.state IN ('pending', 'executing', 'interrupted')
-      RETURNING p.* INTO proposal;
-    IF FOUND THEN
-      relation := 'in_flight';
-      RETURN;
-    END IF;
-    -- It left the set between the two statements: again.
-  END LOOP;
-  RAISE EXCEPTION 'the proposal kept ending while it was proposed' USING ERRCODE = 'serialization_failure';
-END
-$$;
-
--- The arrays hold one element a proposal, in (kind, content_hash) order, so that two batches lock alike; `repeats` is
--- how often the batch holds it. Answers one row for each place ('new', 'in_flight', 'cooldown'), and for a new one its
--- neighbours: rows in flight with one of its logical keys ('cluster'), or on its target with another verb ('related').
+-- The arrays hold one element a proposal, in (kind, content_hash) order, so that two batches lock alike; the logical
+-- keys of all stand in `keys`, those of a proposal end at its place in `last_keys`. `repeats` is how often the batch
+-- holds it. Answers one row for each place ('new', 'in_flight', 'cooldown'), and for a new one its neighbours: rows in
+-- flight with one of its logical keys ('cluster'), or on its target with another verb ('related').
 CREATE OR REPLACE FUNCTION interlock.propose(
-  kinds text[], content_hashes bytea[], cmd_hashes text[], key_lists jsonb[], display_ids text[], canonicals bytea[],
-  contexts bytea[], target_states bytea[], repeats integer[], canon smallint, lease interval, cooldown interval,
-  neighbours integer
-) RETURNS TABLE (place integer, relation text, proposal interlock.proposals) LANGUAGE plpgsql AS $$
+  kinds text[], content_hashes bytea[], former_hashes bytea[], cmd_hashes text[], keys text[], last_keys integer[],
+  display_ids text[], canonicals bytea[], contexts bytea[], target_states bytea[], repeats integer[], canon smallint,
+  lease interval, cooldown interval, neighbours integer
+) RETURNS TABLE (place integer, relation text, proposal interlock.proposals) LANGUAGE plpgsql
+SET enable_seqscan = off AS $$
 DECLARE
-  proposed interlock.proposals;
+  org CONSTANT text := nullif(current_setting('app.current_org_id', true), '');
+  own_keys text[];
+  next_key integer := 1;
+  has_neighbours boolean;
   answer record;
+  key text;
 BEGIN
-  proposed.org_id := nullif(current_setting('app.current_org_id', true), '');
-  proposed.canon_version := canon;
   FOR i IN 1 .. cardinality(kinds) LOOP
     place := i;
-    proposed.kind := kinds[i];
-    proposed.content_hash := content_hashes[i];
-    proposed.cmd_hash := cmd_hashes[i];
-    proposed.logical_keys := ARRAY(SELECT jsonb_array_elements_text(key_lists[i]));
-    proposed.display_id := display_ids[i];
-    proposed.seen_count := repeats[i];
-    proposed.target_state := target_states[i];
-    SELECT * INTO answer FROM interlock.propose_one(proposed, lease, cooldown);
-    relation := answer.relation;
-    proposal := answer.proposal;
+    own_keys := '{}';
+    FOR k IN next_key .. last_keys[i] LOOP
+      own_keys := own_keys || keys[k];
+    END LOOP;
+    next_key := last_keys[i] + 1;
+
+    -- Each statement has its own snapshot under READ COMMITTED, which one statement with several CTEs would not have.
+    FOR round IN 1 .. 6 LOOP
+      IF round = 6 THEN
+        RAISE EXCEPTION 'the proposal kept ending while it was proposed' USING ERRCODE = 'serialization_failure';
+      END IF;
+      -- Waits for an uncommitted rival, and goes on if that one rolls back.
+      INSERT INTO interlock.proposals AS p
+          (org_id, kind, content_hash, cmd_hash, logical_keys, display_id, lease_until, seen_count, target_state,
+           canon_version)
+        VALUES (org, kinds[i], content_hashes[i], cmd_hashes[i], own_keys, display_ids[i], clock_timestamp() + lease,
+                repeats[i], target_states[i], canon)
+        ON CONFLICT (org_id, kind, content_hash) WHERE state IN ('pending', 'executing', 'interrupted')
+        DO UPDATE SET seen_count = p.seen_count + excluded.seen_count, last_seen_at = clock_timestamp()
+          WHERE p.state <> 'pending' OR p.lease_until > clock_timestamp()
+        RETURNING p.* INTO proposal;
+      EXIT WHEN FOUND;
+      PERFORM interlock.let_lapse(org, kinds[i], content_hashes[i]);
+    END LOOP;
+
+    relation := CASE WHEN proposal.seen_count > repeats[i] THEN 'in_flight' ELSE 'new' END;
+    IF relation = 'new' AND (cooldown IS NOT NULL OR former_hashes[i] IS NOT NULL) THEN
+      SELECT * INTO answer FROM interlock.yield_to_earlier(proposal, former_hashes[i], cooldown);
+      relation := answer.relation;
+      proposal := answer.earlier;
+    END IF;
     RETURN NEXT;
     CONTINUE WHEN relation <> 'new';
 
     INSERT INTO interlock.proposal_payloads (org_id, proposal_id, canonical, context)
-      VALUES (proposal.org_id, proposal.id, canonicals[i], contexts[i]);
+      VALUES (org, proposal.id, canonicals[i], contexts[i]);
     PERFORM pg_notify('interlock_proposals', '');
-    CONTINUE WHEN cardinality(proposal.logical_keys) = 0;
-    INSERT INTO interlock.proposal_targets (org_id, target, logical_key, proposal_id)
-      SELECT DISTINCT proposal.org_id, interlock.target_of(key), key, proposal.id
-      FROM unnest(proposal.logical_keys) AS key;
-    RETURN QUERY SELECT i, n.relation, n.proposal FROM interlock.neighbours_of(proposal, neighbours) AS n;
+    has_neighbours := false;
+    FOREACH key IN ARRAY own_keys LOOP
+      has_neighbours := has_neighbours OR EXISTS (
+        SELECT FROM interlock.proposal_targets t
+        WHERE t.org_id = org AND t.target = interlock.target_of(key) AND t.proposal_id <> proposal.id);
+      INSERT INTO interlock.proposal_targets (org_id, target, logical_key, proposal_id)
+        VALUES (org, interlock.target_of(key), key, proposal.id)
+        ON CONFLICT DO NOTHING;
+    END LOOP;
+    IF has_neighbours THEN
+      RETURN QUERY SELECT i, n.relation, n.proposal FROM interlock.neighbours_of(proposal, neighbours) AS n;
+    END IF;
   END LOOP;
 END
 $$;
 
--- Each key is looked up on its own, so that its part of the index is all that is read.
-CREATE OR REPLACE FUNCTION interlock.neighbours_of(proposed interlock.proposals, at_most integer)
-RETURNS TABLE (relation text, proposal interlock.proposals) LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
-DECLARE
-  same CONSTANT uuid[] := ARRAY(
-    SELECT found.proposal_id FROM unnest(proposed.logical_keys) AS key, LATERAL (
-      SELECT t.proposal_id FROM interlock.proposal_targets t
-      WHERE t.org_id = proposed.org_id AND t.target = interlock.target_of(key) AND t.logical_key = key
-        AND t.proposal_id <> proposed.id
-      LIMIT at_most) AS found);
-  others CONSTANT uuid[] := ARRAY(
-    SELECT found.proposal_id FROM unnest(proposed.logical_keys) AS key, LATERAL (
-      SELECT t.proposal_id FROM interlock.proposal_targets t
-      WHERE t.org_id = proposed.org_id AND t.target = interlock.target_of(key)
-        AND t.logical_key <> ALL (proposed.logical_keys)
-      LIMIT at_most) AS found);
+-- Lets the pending row of a content expire if its lease is over.
+CREATE OR REPLACE FUNCTION interlock.let_lapse(org text, of_kind text, hash bytea) RETURNS void
+LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
-  IF cardinality(same) + cardinality(others) = 0 THEN
-    RETURN;
+  UPDATE interlock.proposals p
+    SET state = 'expired', changed_by = 'interlock', change_reason = 'lease lapsed'
+    WHERE p.org_id = org AND p.kind = of_kind AND p.content_hash = hash
+      AND p.state = 'pending' AND p.lease_until <= clock_timestamp();
+END
+$$;
+
+-- Takes the row just inserted back if an earlier one stands for its content: one in flight under the hash that an
+-- earlier canonical form gave it, or one that ended recently. The key is held meanwhile, so that no rival proposes it.
+CREATE OR REPLACE FUNCTION interlock.yield_to_earlier(
+  inserted interlock.proposals, former bytea, cooldown interval, OUT relation text, OUT earlier interlock.proposals
+) LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+  IF former IS NOT NULL THEN
+    PERFORM interlock.let_lapse(inserted.org_id, inserted.kind, former);
+    UPDATE interlock.proposals p
+      SET seen_count = p.seen_count + inserted.seen_count, last_seen_at = clock_timestamp()
+      WHERE p.org_id = inserted.org_id AND p.kind = inserted.kind AND p.content_hash = former
+        AND p.state IN ('pending', 'executing', 'interrupted')
+      RETURNING p.* INTO earlier;
+    relation := CASE WHEN FOUND THEN 'in_flight' END;
   END IF;
+  IF relation IS NULL AND cooldown IS NOT NULL THEN
+    UPDATE interlock.proposals p
+      SET seen_count = p.seen_count + inserted.seen_count, last_seen_at = clock_timestamp()
+      WHERE (p.org_id, p.id) = (
+        SELECT e.org_id, e.id FROM interlock.proposals e
+        WHERE e.org_id = inserted.org_id AND e.kind = inserted.kind AND e.content_hash IN (inserted.content_hash, former)
+          AND e.state IN ('completed', 'cancelled') AND e.ended_at > clock_timestamp() - cooldown
+          AND e.target_state IS NOT DISTINCT FROM inserted.target_state
+        ORDER BY e.ended_at DESC LIMIT 1)
+      RETURNING p.* INTO earlier;
+    relation := CASE WHEN FOUND THEN 'cooldown' END;
+  END IF;
+  IF relation IS NULL THEN
+    relation := 'new';
+    earlier := inserted;
+  ELSE
+    DELETE FROM interlock.proposals p WHERE p.org_id = inserted.org_id AND p.id = inserted.id;
+  END IF;
+END
+$$;
+
+-- Each verb is looked up on its own, so that its part of the index is all that is read; what lies between the
+-- proposal's own verbs is related to it.
+CREATE OR REPLACE FUNCTION interlock.neighbours_of(proposed interlock.proposals, at_most integer)
+RETURNS TABLE (relation text, proposal interlock.proposals) LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+  found CONSTANT uuid[] := ARRAY(
+    SELECT near.proposal_id
+    FROM (SELECT key, interlock.target_of(key) AS target, lag(key) OVER verbs AS earlier, lead(key) OVER verbs AS later
+          FROM unnest(proposed.logical_keys) AS key
+          WINDOW verbs AS (PARTITION BY interlock.target_of(key) ORDER BY key COLLATE "C")) AS own, LATERAL (
+      (SELECT t.proposal_id FROM interlock.proposal_targets t
+       WHERE t.org_id = proposed.org_id AND t.target = own.target AND t.logical_key = own.key
+         AND t.proposal_id <> proposed.id LIMIT at_most)
+      UNION ALL
+      (SELECT t.proposal_id FROM interlock.proposal_targets t
+       WHERE t.org_id = proposed.org_id AND t.target = own.target AND t.logical_key < own.key
+         AND t.logical_key > coalesce(own.earlier, '') LIMIT at_most)
+      UNION ALL
+      (SELECT t.proposal_id FROM interlock.proposal_targets t
+       WHERE own.later IS NULL AND t.org_id = proposed.org_id AND t.target = own.target AND t.logical_key > own.key
+       LIMIT at_most)) AS near);
+BEGIN
   RETURN QUERY
     SELECT CASE WHEN p.logical_keys && proposed.logical_keys THEN 'cluster' ELSE 'related' END, p
     FROM interlock.proposals p
-    WHERE p.org_id = proposed.org_id AND p.id = ANY (same || others)
+    WHERE p.org_id = proposed.org_id AND p.id = ANY (found)
       AND p.state IN ('pending', 'executing', 'interrupted')
       AND (p.state <> 'pending' OR p.lease_until > clock_timestamp())
     ORDER BY p.first_seen_at, p.id;
@@ -199,7 +226,7 @@ $$;
 -- Under the admin role it serves every org, oldest approval first.
 CREATE OR REPLACE FUNCTION interlock.claim(claimant text, at_most integer, lease interval)
 RETURNS SETOF interlock.proposals
-LANGUAGE sql SET enable_seqscan = off AS $$
+LANGUAGE sql SET plan_cache_mode = force_custom_plan AS $$
   WITH claimed AS MATERIALIZED (
     SELECT c.org_id, c.id FROM interlock.proposals c
     WHERE c.state = 'pending' AND c.approved_at IS NOT NULL AND c.lease_until > clock_timestamp()
@@ -213,7 +240,7 @@ $$;
 
 -- Under the admin role it serves every org. The action of a lapsed executing row may have run: the operator decides.
 CREATE OR REPLACE FUNCTION interlock.expire(at_most integer) RETURNS SETOF interlock.proposals
-LANGUAGE sql SET enable_seqscan = off AS $$
+LANGUAGE sql SET plan_cache_mode = force_custom_plan AS $$
   WITH lapsed AS MATERIALIZED (
     SELECT l.org_id, l.id FROM interlock.proposals l
     WHERE l.state IN ('pending', 'executing') AND l.lease_until <= clock_timestamp()
