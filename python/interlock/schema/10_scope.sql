@@ -82,14 +82,18 @@ END
 $$;
 
 -- Ends a checkout: what RESET ROLE and RESET ALL, sent just before, do not undo. A statement prepared in SQL can stand
--- in for one that the driver has cached, and no reset removes it: such a session is refused.
-CREATE OR REPLACE FUNCTION interlock.clean(nonce text, settings text[]) RETURNS void
+-- in for one that the driver has cached, no reset removes it, and none brings back one that was dropped: if one was
+-- made, or there are fewer than the driver relies on, the session is refused.
+DROP FUNCTION IF EXISTS interlock.clean(text, text[]);
+CREATE OR REPLACE FUNCTION interlock.clean(nonce text, settings text[], statements integer) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     ignored text;
 BEGIN
-    IF EXISTS (SELECT FROM pg_catalog.pg_prepared_statement() AS statement WHERE statement.from_sql) THEN
-        RAISE EXCEPTION USING ERRCODE = 'IL001', MESSAGE = 'the session holds a statement prepared in SQL';
+    IF (SELECT coalesce(pg_catalog.bool_or(s.from_sql), false)
+            OR pg_catalog.count(*) OPERATOR(pg_catalog.<) statements
+        FROM pg_catalog.pg_prepared_statement() AS s) THEN
+        RAISE EXCEPTION USING ERRCODE = 'IL001', MESSAGE = 'statements were prepared or dropped in SQL';
     END IF;
     PERFORM pg_catalog.pg_advisory_unlock_all();
     EXECUTE 'CLOSE ALL';  -- plpgsql has a CLOSE of its own
@@ -103,6 +107,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION interlock.enter(text, text, text, text), interlock.clean(text, text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION interlock.enter(text, text, text, text), interlock.clean(text, text[])
+REVOKE ALL ON FUNCTION interlock.enter(text, text, text, text), interlock.clean(text, text[], integer)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION interlock.enter(text, text, text, text), interlock.clean(text, text[], integer)
     TO :"tenant_role", :"admin_role";

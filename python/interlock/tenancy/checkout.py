@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from interlock.errors import TransactionRequired
+from interlock.tenancy.modes import Mode, SessionRefused
 from interlock.tenancy.scope import TenantContext, frame_allows
 
 if TYPE_CHECKING:
-    from interlock.tenancy.modes import Mode
     from interlock.tenancy.sealing import Sealer
     from interlock.tenancy.session import Session
+
+
+def ended_by_the_server() -> asyncpg.ConnectionDoesNotExistError:
+    """Return the error for a session whose farewell came between two statements."""
+    return asyncpg.ConnectionDoesNotExistError("the server ended the session while it was idle: try again")
 
 
 class Checkout:
@@ -89,6 +94,10 @@ class Checkout:
         self.sending += 1
         try:
             return await operation(*args, **options)
+        except asyncpg.InvalidSQLStatementNameError:
+            # Dropped in SQL, behind the driver's back; it would miss it every time.
+            self.session.misses_statement = True
+            raise
         finally:
             self.sending -= 1
 
@@ -121,19 +130,36 @@ class Checkout:
             # The statement behind this can only be the rollback, which needs no scope.
             self.seal.in_transaction = True
 
-    async def begin(self, start: Callable[[], Awaitable[None]]) -> None:
-        """Start a transaction or a savepoint; with a pooler in between, the transaction carries the scope."""
+    async def begin(self, start: Callable[[], Awaitable[None]], options: Mapping[str, Any]) -> None:
+        """Start a transaction or a savepoint; with a pooler in between, the transaction carries the scope.
+
+        Args:
+            start: the driver's.
+            options: what the transaction was made with.
+
+        Raises:
+            asyncpg.ConnectionDoesNotExistError: the pooled session held what no reset undoes, and was closed.
+
+        """
         carries = self.mode.transactional and not self.connection.is_in_transaction()
         if carries:
             self._in_scope = False
         await self.send(start, (), {}, begins=True)
         if carries:
             try:
-                await self.mode.enter_transaction(self.session, self.org_text, self.seal)
-            except BaseException:
+                await self.mode.enter_transaction(self.session, self.org_text, self.seal, options)
+            except BaseException as error:
                 # A transaction without its scope is open: nobody shall use it.
                 self.give_up()
-                raise
+                if isinstance(error, asyncpg.InternalClientError):
+                    raise ended_by_the_server() from error
+                if not isinstance(error, SessionRefused):
+                    raise
+                self.mode.counters.sessions_refused += 1
+                raise asyncpg.ConnectionDoesNotExistError(
+                    "the pooled session held a statement prepared in SQL and was closed, see "
+                    "stats().sessions_refused: try again"
+                ) from None
             self._in_scope = True
 
     def give_up(self) -> None:

@@ -107,7 +107,7 @@ class TenantConnection(_ProxyBase):  # type: ignore[misc]
 
     def transaction(self, **options: Any) -> GuardedTransaction:
         """Return a transaction; with a pooler in between it carries the scope."""
-        return GuardedTransaction(self._checkout, self._checkout.connection.transaction(**options))
+        return GuardedTransaction(self._checkout, self._checkout.connection.transaction(**options), options)
 
     async def reset(self, *, timeout: float | None = None) -> None:
         """Reset the session as asyncpg does, and enter the scope again."""
@@ -173,15 +173,16 @@ class TenantConnection(_ProxyBase):  # type: ignore[misc]
 class GuardedTransaction:
     """A transaction whose start and commit are checked; it may always be rolled back."""
 
-    __slots__ = ("_checkout", "_transaction")
+    __slots__ = ("_checkout", "_options", "_transaction")
 
-    def __init__(self, checkout: Checkout, transaction: Any) -> None:
+    def __init__(self, checkout: Checkout, transaction: Any, options: dict[str, Any]) -> None:
         self._checkout = checkout
         self._transaction = transaction
+        self._options = options
 
     async def start(self) -> None:
         """Begin the transaction, or a savepoint inside one."""
-        await self._checkout.begin(self._transaction.start)
+        await self._checkout.begin(self._transaction.start, self._options)
 
     async def commit(self) -> None:
         """Commit, or release the savepoint."""

@@ -22,9 +22,6 @@ class Hold(Protocol):
     def write(self, data: bytes) -> None:
         """Write ``data`` now."""
 
-    def abort(self) -> None:
-        """Close the transport at once."""
-
 
 def hold_for(transport: Any) -> Hold:
     """Return the way to write to ``transport`` with the fewest system calls."""
@@ -41,12 +38,11 @@ def hold_for(transport: Any) -> Hold:
 class _Direct:
     """Leaves it to the transport to put writes together."""
 
-    __slots__ = ("abort", "hold", "write")
+    __slots__ = ("hold", "write")
 
     def __init__(self, transport: Any) -> None:
         self.hold = transport.write
         self.write = transport.write
-        self.abort = transport.abort
 
 
 class _Held:
@@ -65,9 +61,6 @@ class _Held:
 
     def write(self, data: bytes) -> None:
         self._transport.write(data)
-
-    def abort(self) -> None:
-        self._transport.abort()
 
     def _write(self, data: Data) -> None:
         everything = self._release() + data

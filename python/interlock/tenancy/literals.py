@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 
+_BACKSLASH = "\\"
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)+")
 
 
 def quote_literal(text: str) -> str:
-    """Quote ``text`` as a standard-conforming string constant (PostgreSQL, Lexical Structure, 4.1.2.1).
+    """Quote ``text`` as a string constant (PostgreSQL, Lexical Structure, 4.1.2.1 and 4.1.2.2).
+
+    It means the same whatever ``standard_conforming_strings`` the last user of the session has left.
 
     Raises:
-        ValueError: it holds a NUL, or a backslash, whose meaning depends on ``standard_conforming_strings``.
+        ValueError: it holds a NUL.
 
     """
-    if "\0" in text or "\\" in text:
-        raise ValueError("a string constant may hold neither NUL nor backslash here")
-    return "'" + text.replace("'", "''") + "'"
+    if "\0" in text:
+        raise ValueError("a string constant may not hold NUL")
+    quoted = text.replace("'", "''")
+    return f"E'{quoted.replace(_BACKSLASH, _BACKSLASH * 2)}'" if _BACKSLASH in text else f"'{quoted}'"
 
 
 def checked_setting_name(name: str) -> str:

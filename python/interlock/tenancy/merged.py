@@ -7,10 +7,8 @@ import contextvars
 import logging
 from typing import TYPE_CHECKING, ClassVar
 
-import asyncpg
-
 from interlock.tenancy.literals import quote_literal
-from interlock.tenancy.modes import Mode, ModeName, SessionRefused, reset_statements
+from interlock.tenancy.modes import BROKEN, Mode, ModeName, SessionRefused, reset_statements
 
 if TYPE_CHECKING:
     from interlock.tenancy.session import Session
@@ -24,7 +22,13 @@ IDLE_SECONDS = 0.5
 
 # The command tag of the last statement tells without an error whether the driver's prepared statements are all there
 # are: one prepared in SQL can stand in for one that asyncpg has cached, and DEALLOCATE ALL removes both.
-_INTACT = "SELECT FROM pg_catalog.pg_prepared_statement() HAVING bool_or(name = {sentinel}) AND NOT bool_or(from_sql)"
+# A function or a block may have dropped single ones: then there are fewer than the driver has cached. No name here can
+# be led elsewhere by a search_path that `init` has set.
+_INTACT = (
+    "SELECT FROM pg_catalog.pg_prepared_statement() AS s "
+    "HAVING pg_catalog.bool_or(s.name OPERATOR(pg_catalog.=) {sentinel}) AND NOT pg_catalog.bool_or(s.from_sql) "
+    "AND pg_catalog.count(*) OPERATOR(pg_catalog.>=) {cached}"
+)
 _IS_INTACT = "SELECT 1"
 
 
@@ -59,7 +63,11 @@ class Merged(Mode):
             await self.renew(session, seal)
 
     async def leave(self, session: Session) -> None:
-        """Clean the session later, if nobody takes it within half a second."""
+        """Clean the session later, if nobody takes it within half a second; close it if that would not help."""
+        if session.misses_statement:
+            self.counters.sessions_refused += 1
+            session.connection.terminate()
+            return
         session.idle_since = asyncio.get_running_loop().time()
         self._idle.add(session)
         self._schedule()
@@ -79,7 +87,7 @@ class Merged(Mode):
             for name, value in session.settings
         )
         reset = "; ".join(reset_statements(session.connection))
-        intact = _INTACT.format(sentinel=quote_literal(session.sentinel[0]))
+        intact = _INTACT.format(sentinel=quote_literal(session.sentinel[0]), cached=session.cached_statements() + 1)
         answer = await session.connection.execute(f"{reset}; {settings}{scope}{intact}")
         if answer != _IS_INTACT:
             raise SessionRefused
@@ -103,7 +111,7 @@ class Merged(Mode):
         except SessionRefused:
             self.counters.sessions_refused += 1
             session.connection.terminate()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except BROKEN as error:
             if not session.connection.is_closed():
                 self.counters.resets_failed += 1
                 logger.warning("an idle session could not be reset and is closed: %s", type(error).__name__)

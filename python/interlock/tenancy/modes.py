@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+import asyncpg
 
 from interlock.tenancy.seal import SETTING
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from interlock.tenancy.sealing import Seal
     from interlock.tenancy.session import Session
     from interlock.tenancy.stats import Counters
 
 ModeName: TypeAlias = Literal["auto", "merged", "pipelined", "transaction"]
 MODE_NAMES: tuple[ModeName, ...] = ("auto", "merged", "pipelined", "transaction")
+
+
+# What a session that is broken raises. The last is the driver's when it reads the server's farewell between two
+# statements, as after a timeout for idle sessions.
+BROKEN = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncpg.InternalClientError)
 
 
 class SessionRefused(Exception):  # noqa: N818 - never leaves the package
@@ -57,8 +63,15 @@ class Mode:
 
         """
 
-    async def enter_transaction(self, session: Session, org: str, seal: Seal | None) -> None:
-        """Make ``org`` the tenant of the transaction that was just begun."""
+    async def enter_transaction(
+        self, session: Session, org: str, seal: Seal | None, options: Mapping[str, Any]
+    ) -> None:
+        """Make ``org`` the tenant of the transaction that was just begun with ``options``.
+
+        Raises:
+            SessionRefused: the session must be closed.
+
+        """
 
     async def renew(self, session: Session, seal: str) -> None:
         """Put a fresh signature in the place of one that is about to lapse."""
@@ -81,4 +94,4 @@ def reset_statements(connection: asyncpg.Connection) -> list[str]:
     """
     own = [statement.strip() for statement in connection.get_reset_query().split(";")]
     rest = [statement for statement in own if statement not in ("", "RESET ALL")]
-    return ["RESET ROLE", "RESET ALL", *rest, "DISCARD TEMP", "DISCARD SEQUENCES"]
+    return ["RESET ALL", "RESET ROLE", *rest, "DISCARD TEMP", "DISCARD SEQUENCES"]

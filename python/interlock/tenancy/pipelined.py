@@ -57,7 +57,8 @@ _UNDONE_BY_CLEAN = {
     "DISCARD TEMP",
     "DISCARD SEQUENCES",
 }
-_SQL_PREPARED = "IL001"
+# As clean() says it, or as the server does of a statement that the reset itself needs.
+_CHANGED_BY_SQL = ("IL001", "26000")
 
 # A reset that takes longer waits for a lock that another session holds.
 RESET_SECONDS = 5.0
@@ -104,7 +105,8 @@ class Channel:
         """Undo what the checkout left, and tell the session the next nonce."""
         self._nonce = secrets.token_hex(16)
         self._protocol.expect_reset()
-        self._hold.write(_RESET + call(self._clean, self._nonce, self._settings))
+        statements = len(_NAMED) + self.session.cached_statements()
+        self._hold.write(_RESET + call(self._clean, self._nonce, self._settings, str(statements)))
 
     def forget_nonce(self) -> None:
         """Make the next prelude fail."""
@@ -126,7 +128,8 @@ class Channel:
 
     def _failed(self, during: str, sqlstate: str | None) -> None:
         self.closed_by = during
-        self._hold.abort()
+        # Not the transport alone: the pool must know before it lends the session again.
+        self.session.connection.terminate()
         self._mode.failed(self, during, sqlstate)
 
 
@@ -159,7 +162,9 @@ class Pipelined(Mode):
     async def leave(self, session: Session) -> None:
         """Write the reset; or close the session, if it was seen that the reset will be refused."""
         channel = _channel(session)
-        if channel.was_prepared_by_sql():
+        # In another encoding, the first statement after the reset would be misread: it is written before the driver
+        # hears that the encoding is the old one again.
+        if session.misses_statement or channel.was_prepared_by_sql() or session.in_other_encoding():
             self.counters.sessions_refused += 1
             session.connection.terminate()
             return
@@ -175,7 +180,7 @@ class Pipelined(Mode):
 
     def failed(self, channel: Channel, during: str, sqlstate: str | None) -> None:
         """Count a session that had to be closed."""
-        if sqlstate == _SQL_PREPARED:
+        if during == "reset" and sqlstate in _CHANGED_BY_SQL:
             self.counters.sessions_refused += 1
         elif during == "prelude":
             self.counters.preludes_failed += 1

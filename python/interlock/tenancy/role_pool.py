@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from interlock.errors import PoolExhausted
-from interlock.tenancy.checkout import Checkout
+from interlock.tenancy.checkout import Checkout, ended_by_the_server
 from interlock.tenancy.connection import TenantConnection
 from interlock.tenancy.modes import Mode, SessionRefused
 from interlock.tenancy.session import Session, run_unscoped, tracked
@@ -119,6 +119,8 @@ class RolePool:
                     self.counters.sessions_refused += 1
                     continue
                 self.counters.preludes_failed += not isinstance(error, asyncio.CancelledError)
+                if isinstance(error, asyncpg.InternalClientError):
+                    raise ended_by_the_server() from error
                 raise
 
     async def _bring_in(self, proxy: Any, frame: TenantContext | None) -> TenantConnection:

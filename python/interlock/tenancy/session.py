@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# ParameterStatus (Asynchronous Operations, 55.2.7). A pooler keeps these for each of its clients.
+_REPORTED = (
+    *("client_encoding", "standard_conforming_strings", "DateStyle", "IntervalStyle", "TimeZone"),
+    "application_name",
+)
+
 
 @dataclass(eq=False, slots=True)
 class Session:
@@ -26,6 +32,8 @@ class Session:
         pid: the process that serves it.
         clean: oid of the function that ends a checkout in the pipelined mode.
         settings: (name, value) of what the user's ``init`` set for the session; every reset applies them again.
+        reported: what the server reported at the start of the session of the settings that clients may change.
+        misses_statement: one of the driver's statements was found to be gone.
         in_use: it is checked out.
         idle_since: loop time of the end of the latest checkout.
         cleaning: the clean-up that is under way while the session sits in the pool.
@@ -38,11 +46,29 @@ class Session:
     pid: int
     clean: int = 0
     settings: tuple[tuple[str, str], ...] = ()
+    reported: dict[str, str] = field(default_factory=dict)
+    misses_statement: bool = False
     in_use: bool = False
     idle_since: float = 0.0
     cleaning: asyncio.Task[None] | None = field(default=None, repr=False)
     sentinel: tuple[str, object] = ("", None)
     channel: Channel | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.reported = {
+            name: value
+            for name in _REPORTED
+            if (value := getattr(self.connection.get_settings(), name, None)) is not None
+        }
+
+    def in_other_encoding(self) -> bool:
+        """Whether a statement has changed the encoding in which the driver and the server speak."""
+        name = "client_encoding"
+        return getattr(self.connection.get_settings(), name, None) != self.reported.get(name)
+
+    def cached_statements(self) -> int:
+        """How many prepared statements the driver relies on; 0 if it does not tell."""
+        return len(getattr(self.connection, "_stmt_cache", ()))
 
 
 class Tracked:

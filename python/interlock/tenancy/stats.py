@@ -13,7 +13,8 @@ class Counters:
         checkouts: connections handed out.
         resets_failed: sessions closed because what a checkout left could not be undone.
         preludes_failed: sessions closed because the scope could not be set.
-        sessions_refused: sessions closed because they held a statement prepared in SQL, which no reset removes.
+        sessions_refused: sessions closed because of what no reset undoes: a statement prepared or dropped in SQL,
+            another encoding.
 
     """
 
@@ -78,5 +79,5 @@ class TenantPoolsStats:
 
     @property
     def sessions_refused(self) -> int:
-        """Sessions closed because they held a statement prepared in SQL."""
+        """Sessions closed because of what no reset undoes."""
         return self.tenant.sessions_refused + self.admin.sessions_refused
