@@ -24,7 +24,17 @@ SHELLS = {"dash": ["dash"], "bash": ["bash"], "bash --posix": ["bash", "--posix"
 
 # Values that turn a lost or gained quote into another argv: splitting, globbing, an opening and a
 # closing bracket, a trailing backslash, nothing.
-ENVIRONMENT = {"X": "a b", "G": "*", "O": "[", "C": "]", "B": "\\", "E": "", "HOME": "/h", "LC_ALL": "C.UTF-8"}
+ENVIRONMENT = {
+    "X": "a b",
+    "G": "*",
+    "O": "[",
+    "C": "]",
+    "B": "\\",
+    "E": "",
+    "K": "(a|b)",
+    "HOME": "/h",
+    "LC_ALL": "C.UTF-8",
+}
 
 STUB = """#!/bin/dash
 r="${0##*/}("
@@ -35,13 +45,14 @@ printf '%s\\n' "$r" >&"${T-1}"
 case ${0##*/} in f1) exit 1;; esac
 """
 
-# The text is the last thing evaluated, as it is by `sh -c`.
+# The text is the last thing evaluated, as it is by `sh -c`. It must not meet the driver's own variables, which
+# hold it.
 DRIVER = """
-n=0
-for t do
-  n=$((n+1))
-  ( cd "$n" && set -- one 't w' && eval "$t" ) </dev/null >"$n.out" 2>"$n.err"
-  echo $? >"$n.status"
+DRIVER_n=0
+for DRIVER_text do
+  DRIVER_n=$((DRIVER_n+1))
+  ( cd "$DRIVER_n" && set -- one 't w' && eval "$DRIVER_text" ) </dev/null >"$DRIVER_n.out" 2>"$DRIVER_n.err"
+  echo $? >"$DRIVER_n.status"
 done
 wait
 """
@@ -54,11 +65,13 @@ FRAGMENTS = [
     "$", "$X", '"$X"', "${X}", "$G", '"$G"', "$O", "$C", "$B", "$E", '"$E"', "$U", "$1", "$2", '"$@"', "$@",
     '"$*"', "$#", '"$X b"', '"a$X"', '"${E:-a  b}"', "${U:-'p q'}", "$(f0 q)", '"$(f0 \'q  r\')"', "`f0 q`",
     "$((1+1))", '"`f0 q`"', "\\\n", "#", "\\a", "\\$", '"\\$X"', '"\\a"', "'\\'", "\r", "\f", "\t", "'\n'",
-    "\\\\", "'\"'", "\"'\"", "=", "n[0]=", "n+=",
+    "\\\\", "'\"'", "\"'\"", "=", "n[0]=", "n+=", "$K", "@", "A=$X", "A=~", "'A='", '"A=$X"',
+    "n[$1]", "{{.a}}", "\u00c1",
 ]
 COMMANDS = [
     "f0", "f0", "f0", "f1", "'f0'", "f\\0", "'if'", '"f0"', ":", "export", "readonly", "set -f", "alias", "f0 in",
-    "$U", "if", "time",
+    "$U", "if", "time", "'export'", "\\readonly", "command export", "command 'export'",
+    "shopt -s extglob; f0", "set -k; f0",
 ]
 SEPARATORS = [
     ";", " ; ", "\n", "\n\n", " &&", "|| ", " | ", "|", "&&\n", "|\n", "; # c\n", " # c \\\n", ";\n", " & ", "|&",

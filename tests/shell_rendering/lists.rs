@@ -62,19 +62,24 @@ fn word() -> impl Strategy<Value = Word> {
     prop_oneof![
         4 => text().prop_map(|text| literal(&text)),
         3 => expanding_word(),
-        1 => text().prop_filter("the value is one literal", |text| !text.is_empty()).prop_map(|text| Word {
-            pieces: vec![Piece::Active("A=".into()), Piece::Literal(text)],
-        }),
+        1 => text().prop_map(|text| merged(vec![
+            Piece::Active("A=".into()),
+            Piece::Literal(format!("v{text}")),
+            Piece::Expansion("$x".into()),
+        ])),
     ]
 }
 
-fn undeclared(word: Word) -> Word {
-    match word.pieces.as_slice() {
-        [Piece::Active(form), Piece::Literal(value)] if form == "A=" => {
-            literal(&format!("A={value}"))
-        }
-        _ => word,
+/// Whether an argument has the form of an assignment, and that counts.
+pub(crate) fn assigns(word: &Word) -> bool {
+    word.pieces.first() == Some(&Piece::Active("A=".into()))
+}
+
+fn undeclared(mut word: Word) -> Word {
+    if assigns(&word) {
+        word.pieces[0] = Piece::Literal("A=".into());
     }
+    merged(word.pieces)
 }
 
 fn expanding_word() -> impl Strategy<Value = Word> {

@@ -149,7 +149,13 @@ impl Renderer {
             {
                 let name = position == command.assignments.len();
                 let declares = command.name().is_none_or(|name| lists::declares(&name));
-                self.word(word, name || declares);
+                match word.literal() {
+                    // The arguments after a quoted `export` would be split.
+                    Some(text) if name && command.arguments().iter().any(lists::assigns) => {
+                        self.text.push_str(&text);
+                    }
+                    _ => self.word(word, name || declares),
+                }
                 self.blank();
             }
         }

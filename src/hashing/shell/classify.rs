@@ -11,15 +11,23 @@ use super::names::{is_name, is_name_byte};
 pub(super) enum Place {
     /// The command name.
     Name,
-    /// After the command name; `declares` where `NAME=…` may be an assignment.
-    Argument {
-        /// The command may take assignments as arguments.
-        declares: bool,
-    },
+    /// After the command name.
+    Argument(Declares),
     /// The value of an assignment.
     Value,
     /// The file of a redirection.
     Target,
+}
+
+/// Which arguments `NAME=…` of a command may be assignments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Declares {
+    /// None.
+    Nothing,
+    /// All, which shows where the value is expanded: an assignment is not split.
+    WhatExpands,
+    /// All, which makes them no arguments at all (`set -k`).
+    Everything,
 }
 
 /// The word that the atoms stand for.
@@ -30,11 +38,14 @@ pub(super) enum Place {
 /// * it stands between two places where a pattern can open and close (`[`, or an expansion whose
 ///   value holds one): `[a-z]` is not `[a'-'z]`;
 /// * it follows an expansion, whose value can end in a backslash.
-pub(super) fn classify(atoms: &[Atom<'_>], place: Place) -> Option<Word> {
+pub(super) fn classify(atoms: &[Atom<'_>], place: Place, options_may_change: bool) -> Option<Word> {
     if atoms.contains(&Atom::Bare('$')) && gives_a_lone_dollar_meaning(atoms) {
         return None;
     }
-    let active = active(atoms, place);
+    let mut active = active(atoms, place);
+    if options_may_change {
+        mark_extended_globs(atoms, &mut active);
+    }
     let mut pieces: Vec<Piece> = Vec::new();
     for (&atom, &active) in atoms.iter().zip(&active) {
         match (atom, pieces.last_mut()) {
@@ -53,12 +64,32 @@ pub(super) fn classify(atoms: &[Atom<'_>], place: Place) -> Option<Word> {
     }
     let spreads = pieces.iter().any(|piece| matches!(piece, Piece::Quoted(raw) if may_spread(raw)));
     // `"$x$@"` and `"$x""$@"` can differ in bash, by whether an empty field is left.
-    (!spreads || pieces.len() == 1).then_some(Word { pieces })
+    if spreads && pieces.len() > 1 {
+        return None;
+    }
+    drop_idle_nulls(&mut pieces);
+    Some(Word { pieces })
+}
+
+/// Drops the quoted nothings of a word that is a field without them, because of another quoted piece.
+/// Beside an unquoted piece one stays: it ends what that piece could go on into.
+fn drop_idle_nulls(pieces: &mut Vec<Piece>) {
+    let quoted = |piece: Option<&Piece>| matches!(piece, Some(Piece::Quoted(_)));
+    for index in (0..pieces.len()).rev() {
+        let before = index.checked_sub(1).and_then(|before| pieces.get(before));
+        let after = pieces.get(index + 1);
+        if pieces[index] == Piece::Literal(String::new())
+            && (quoted(before) || quoted(after))
+            && [before, after].into_iter().flatten().all(|piece| quoted(Some(piece)))
+        {
+            pieces.remove(index);
+        }
+    }
 }
 
 /// Whether a quoted expansion can become no field or several.
 fn may_spread(raw: &str) -> bool {
-    raw == "$@" || raw.starts_with("${") && raw.contains('@')
+    raw == "$@" || raw.starts_with("${") && raw.contains(['@', '!'])
 }
 
 /// Whether a `$` that stands for itself does more than that in this word. Beside an unquoted expansion
@@ -71,6 +102,7 @@ fn gives_a_lone_dollar_meaning(atoms: &[Atom<'_>]) -> bool {
 fn active(atoms: &[Atom<'_>], place: Place) -> Vec<bool> {
     let mut active = vec![false; atoms.len()];
     mark_bracketed(atoms, &mut active);
+    mark_subscripted(atoms, &mut active);
     if let Some(open) = brace_expansion(atoms) {
         mark_bare(atoms, &mut active, open..atoms.len());
     }
@@ -91,6 +123,25 @@ fn active(atoms: &[Atom<'_>], place: Place) -> Vec<bool> {
     active
 }
 
+/// Marks what starts a pattern of `extglob` if the value of an expansion goes on with a parenthesis.
+fn mark_extended_globs(atoms: &[Atom<'_>], active: &mut [bool]) {
+    if atoms.iter().any(|atom| matches!(atom, Atom::Expansion(_))) {
+        for (atom, active) in atoms.iter().zip(active) {
+            *active |= matches!(atom, Atom::Bare('+' | '@' | '!'));
+        }
+    }
+}
+
+/// Marks a name in front of a subscript that is expanded, which bash's `unset` and the like do not expand
+/// again where the name is bare.
+fn mark_subscripted(atoms: &[Atom<'_>], active: &mut [bool]) {
+    let name = name_length(atoms);
+    let expands = |atom: &Atom<'_>| matches!(atom, Atom::Expansion(_) | Atom::QuotedExpansion(_));
+    if name > 0 && atoms.get(name) == Some(&Atom::Bare('[')) && atoms.iter().any(expands) {
+        mark_bare(atoms, active, 0..name);
+    }
+}
+
 /// Marks what can lie inside a bracket expression, brackets included.
 fn mark_bracketed(atoms: &[Atom<'_>], active: &mut [bool]) {
     let opens = |atom: &Atom<'_>| matches!(atom, Atom::Bare('[') | Atom::Expansion(_));
@@ -108,8 +159,10 @@ fn brace_expansion(atoms: &[Atom<'_>]) -> Option<usize> {
     let open = atoms.iter().position(|atom| *atom == Atom::Bare('{'))?;
     let after = &atoms[open..];
     let close = after.iter().rposition(|atom| *atom == Atom::Bare('}'))?;
-    let separated = after[..close].iter().any(|atom| matches!(atom, Atom::Bare(',' | '.')));
-    separated.then_some(open)
+    let between = &after[..close];
+    let listed = between.contains(&Atom::Bare(','));
+    let ranged = between.windows(2).any(|pair| *pair == [Atom::Bare('.'), Atom::Bare('.')]);
+    (listed || ranged).then_some(open)
 }
 
 /// Marks each tilde-prefix (POSIX.1-2024, XCU 2.6.1): at the start of a word, and in what may be an
@@ -135,8 +188,8 @@ fn mark_tildes(atoms: &[Atom<'_>], place: Place, active: &mut [bool]) {
     }
 }
 
-/// Marks `NAME=` where it counts: where the command may take it as an assignment, or where a tilde in
-/// the value is expanded only in one.
+/// Marks `NAME=` where it counts: where the command may take it as an assignment and that shows, or where
+/// a tilde in the value is expanded only in one.
 fn mark_assignment(atoms: &[Atom<'_>], place: Place, active: &mut [bool]) {
     let Some(length) = assignment_form(atoms) else { return };
     let tilde = || {
@@ -146,9 +199,15 @@ fn mark_assignment(atoms: &[Atom<'_>], place: Place, active: &mut [bool]) {
             .skip(length)
             .any(|(atom, active)| *active && *atom == Atom::Bare('~'))
     };
+    let shows = || {
+        let value = atoms.iter().zip(active.iter()).skip(length);
+        atoms.get(length) == Some(&Atom::Quoted('('))
+            || value.into_iter().any(|(atom, active)| *active || matches!(atom, Atom::Expansion(_)))
+    };
     let counts = match place {
-        Place::Argument { declares } => declares || tilde(),
-        Place::Target => tilde(),
+        Place::Argument(Declares::Everything) => true,
+        Place::Argument(Declares::WhatExpands) => shows(),
+        Place::Argument(Declares::Nothing) | Place::Target => tilde(),
         Place::Name | Place::Value => false,
     };
     if counts {

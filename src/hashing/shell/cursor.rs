@@ -11,8 +11,10 @@ pub(super) struct Parser<'a> {
     pub(super) depth: u32,
     /// Inside `$(…)` or backquotes, where comments and here-documents are not on the whitelist.
     pub(super) substituted: bool,
-    /// Arguments `NAME=…` count as assignments in every command.
-    pub(super) keeps_assignment_form: bool,
+    /// A command may set options that change what words mean.
+    pub(super) options_may_change: bool,
+    /// A command inside an expansion prints how commands were written.
+    pub(super) shows_source: bool,
     /// Here-documents whose body starts at the next newline.
     pub(super) pending: Vec<Pending>,
     /// Bodies read so far, in the order of their operators.
@@ -27,7 +29,8 @@ impl<'a> Parser<'a> {
             position: 0,
             depth: 0,
             substituted: false,
-            keeps_assignment_form: false,
+            options_may_change: false,
+            shows_source: false,
             pending: Vec::new(),
             bodies: Vec::new(),
             lines: Lines::default(),

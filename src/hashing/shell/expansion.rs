@@ -5,7 +5,7 @@
 
 use super::MAX_DEPTH;
 use super::cursor::Parser;
-use super::names::{is_name_byte, is_name_start};
+use super::names::{self, is_name_byte, is_name_start};
 
 /// What a `$` or a backquote starts.
 pub(super) enum Dollar<'a> {
@@ -69,7 +69,8 @@ impl<'a> Parser<'a> {
         self.descend()?;
         let (substituted, broken) = (self.substituted, self.lines.broken);
         self.substituted = true;
-        self.list()?;
+        let list = self.list()?;
+        self.shows_source |= names::shows_source(&list);
         self.substituted = substituted;
         self.lines.broken = broken;
         self.depth -= 1;
@@ -88,10 +89,11 @@ impl<'a> Parser<'a> {
         }
         self.descend()?;
         let mut inner = Parser { depth: self.depth, substituted: true, ..Parser::new(body) };
-        inner.list()?;
+        let list = inner.list()?;
         if inner.peek().is_some() {
             return None;
         }
+        self.shows_source |= inner.shows_source || names::shows_source(&list);
         self.lines.can_be_abandoned |= inner.lines.can_be_abandoned;
         self.depth -= 1;
         self.position += length + 1;

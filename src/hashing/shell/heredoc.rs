@@ -101,6 +101,7 @@ impl Parser<'_> {
                 _ => inner.position += 1,
             }
         }
+        self.shows_source |= inner.shows_source;
         self.lines.can_be_abandoned |= inner.lines.can_be_abandoned;
         Some(())
     }

@@ -77,8 +77,8 @@ pub fn parse(command: &str) -> Option<List> {
 
 fn normalised(command: &str) -> Option<String> {
     let parsed = parser::parse(command)?;
-    if names::shows_its_own_source(command, &parsed.list) || !lines::may_be_joined(command, &parsed)
-    {
+    let shown = parsed.shows_source || names::mentions_source(command, &parsed.list);
+    if shown || !lines::may_be_joined(command, &parsed) {
         return None;
     }
     let printed = print(&parsed.list);

@@ -13,7 +13,8 @@ const RESERVED: &[&str] = &[
 const DECLARING: &[&str] =
     &["alias", "builtin", "command", "declare", "export", "local", "readonly", "typeset"];
 
-/// Commands that can switch on `set -k`, after which every argument `NAME=…` is an assignment.
+/// Commands that can switch on `set -k`, after which every argument `NAME=…` is an assignment, or
+/// `shopt -s extglob`, after which `+`, `@` and `!` in front of an expansion can be a pattern.
 const SETS_OPTIONS: &[&str] =
     &[".", "builtin", "command", "eval", "set", "shopt", "source", "trap"];
 
@@ -23,31 +24,61 @@ const SHOWS_SOURCE: &[&str] = &["bg", "caller", "fc", "fg", "history", "jobs"];
 /// Variables whose value is command text as it was written.
 const SOURCE_VARIABLES: &[&str] = &["BASH_COMMAND", "BASH_EXECUTION_STRING"];
 
+/// While this variable is set, bash takes a bare name, but no quoted one, for a stopped job.
+const RESUMES_BARE_NAMES: &str = "auto_resume";
+
 pub(super) fn is_reserved(word: &str) -> bool {
     RESERVED.contains(&word)
 }
 
-/// Whether the arguments of this command may be assignments; an unknown name may be any command.
-pub(super) fn declares(name: Option<&str>) -> bool {
-    name.is_none_or(|name| DECLARING.contains(&name))
+/// Whether this is the name of a command whose arguments may be assignments.
+pub(super) fn is_declaring(name: &str) -> bool {
+    DECLARING.contains(&name)
 }
 
-/// Whether some command can make assignments of the arguments of the commands after it.
-pub(super) fn may_set_keyword_option(list: &List) -> bool {
+/// Whether the arguments of this command may be assignments; an unknown name may be any command.
+pub(super) fn declares(name: Option<&str>) -> bool {
+    name.is_none_or(is_declaring)
+}
+
+/// Whether some command can set an option that changes what the words after it mean.
+pub(super) fn may_set_options(list: &List) -> bool {
     list.commands().any(|command| {
         !command.words.is_empty()
             && command.name().is_none_or(|name| SETS_OPTIONS.contains(&name.as_str()))
     })
 }
 
-/// Whether running the command can show how it was written, so that no cosmetic is one.
-pub(super) fn shows_its_own_source(text: &str, list: &List) -> bool {
-    SOURCE_VARIABLES.iter().any(|variable| mentions(text, list, variable))
-        || list.commands().any(|command| {
-            command.name().is_some_and(|name| {
-                SHOWS_SOURCE.contains(&name.as_str()) || lists_variables(&name, command.arguments())
-            })
+/// Whether a variable is named through which commands can tell how they were written.
+pub(super) fn mentions_source(text: &str, list: &List) -> bool {
+    SOURCE_VARIABLES
+        .iter()
+        .chain([&RESUMES_BARE_NAMES])
+        .any(|variable| mentions(text, list, variable))
+}
+
+/// Whether a command of the list prints how commands were written.
+pub(super) fn shows_source(list: &List) -> bool {
+    list.commands().any(|command| {
+        command.name().is_some_and(|name| {
+            let arguments = command.arguments();
+            SHOWS_SOURCE.contains(&name.as_str()) && !asks_for_processes(&name, arguments)
+                || lists_variables(&name, arguments)
+                || name == "set" && echoes_input(arguments)
         })
+    })
+}
+
+/// `jobs -p` prints process numbers only.
+fn asks_for_processes(name: &str, arguments: &[Word]) -> bool {
+    name == "jobs" && arguments.first().and_then(Word::literal).is_some_and(|word| word == "-p")
+}
+
+/// `set -v` prints the lines after it as they are read, comments among them.
+fn echoes_input(arguments: &[Word]) -> bool {
+    arguments.iter().map_while(Word::literal).take_while(|word| word != "--").any(|word| {
+        word == "verbose" || word.strip_prefix('-').is_some_and(|letters| letters.contains('v'))
+    })
 }
 
 /// Whether the command prints every variable, the text of `bash -c` among them.

@@ -2,11 +2,11 @@
 
 use super::MAX_BYTES;
 use super::ast::{
-    Assignment, Connective, FileOperator, HereDocument, Item, List, Pipeline, Redirection,
-    SimpleCommand, Source,
+    Assignment, Connective, FileOperator, HereDocument, Item, List, Piece, Pipeline, Redirection,
+    SimpleCommand, Source, Word,
 };
 use super::atoms::Atom;
-use super::classify::{Place, assignment, bare_text, classify, starts_bash_assignment};
+use super::classify::{Declares, Place, assignment, bare_text, classify, starts_bash_assignment};
 use super::cursor::Parser;
 use super::lines::Lines;
 use super::names;
@@ -16,6 +16,8 @@ pub(super) struct Parsed {
     pub(super) list: List,
     pub(super) lines: Lines,
     pub(super) here_documents: usize,
+    /// A command in it, also one inside an expansion, prints how commands were written.
+    pub(super) shows_source: bool,
 }
 
 /// Parses a whole text.
@@ -24,11 +26,11 @@ pub(super) fn parse(text: &str) -> Option<Parsed> {
         return None;
     }
     let parsed = parse_with(text, false)?;
-    if names::may_set_keyword_option(&parsed.list) { parse_with(text, true) } else { Some(parsed) }
+    if names::may_set_options(&parsed.list) { parse_with(text, true) } else { Some(parsed) }
 }
 
-fn parse_with(text: &str, keeps_assignment_form: bool) -> Option<Parsed> {
-    let mut parser = Parser { keeps_assignment_form, ..Parser::new(text) };
+fn parse_with(text: &str, options_may_change: bool) -> Option<Parsed> {
+    let mut parser = Parser { options_may_change, ..Parser::new(text) };
     let mut list = parser.list()?;
     if parser.peek().is_some() || !parser.pending.is_empty() {
         return None;
@@ -40,7 +42,8 @@ fn parse_with(text: &str, keeps_assignment_form: bool) -> Option<Parsed> {
             *body = bodies.next()?;
         }
     }
-    Some(Parsed { list, lines: parser.lines, here_documents })
+    let shows_source = parser.shows_source || names::shows_source(&list);
+    Some(Parsed { list, lines: parser.lines, here_documents, shows_source })
 }
 
 impl Parser<'_> {
@@ -122,7 +125,9 @@ impl Parser<'_> {
     /// A simple command and the blanks after it.
     fn simple_command(&mut self) -> Option<SimpleCommand> {
         let mut command = SimpleCommand::default();
-        let mut declares = false;
+        let options = self.options_may_change;
+        let mut declares = Declares::Nothing;
+        let mut quoted_declaration = false;
         loop {
             self.skip_blanks()?;
             match self.peek() {
@@ -142,22 +147,33 @@ impl Parser<'_> {
             }
             let atoms = self.word_before_operators()?;
             if !command.words.is_empty() {
-                if declares && starts_bash_assignment(&atoms) {
+                if declares != Declares::Nothing && starts_bash_assignment(&atoms) {
                     return None;
                 }
-                command.words.push(classify(&atoms, Place::Argument { declares })?);
+                let argument = classify(&atoms, Place::Argument(declares), options)?;
+                quoted_declaration |= is_quoted_declaration(&atoms, &argument);
+                if quoted_declaration && assigns(&argument) {
+                    return None;
+                }
+                command.words.push(argument);
             } else if let Some((name, value)) = assignment(&atoms) {
-                command
-                    .assignments
-                    .push(Assignment { name, value: classify(value, Place::Value)? });
+                let value = classify(value, Place::Value, options)?;
+                command.assignments.push(Assignment { name, value });
             } else {
                 if starts_bash_assignment(&atoms)
                     || bare_text(&atoms).is_some_and(|word| names::is_reserved(&word))
                 {
                     return None;
                 }
-                let name = classify(&atoms, Place::Name)?;
-                declares = self.keeps_assignment_form || names::declares(name.literal().as_deref());
+                let name = classify(&atoms, Place::Name, options)?;
+                quoted_declaration = is_quoted_declaration(&atoms, &name);
+                declares = if options {
+                    Declares::Everything
+                } else if names::declares(name.literal().as_deref()) {
+                    Declares::WhatExpands
+                } else {
+                    Declares::Nothing
+                };
                 command.words.push(name);
             }
         }
@@ -204,11 +220,12 @@ impl Parser<'_> {
             .find(|operator| self.take(operator.spelling()))?;
         self.operator_ends()?;
         self.skip_blanks()?;
+        let options = self.options_may_change;
         let atoms = self.word_before_operators()?;
         if atoms.is_empty() {
             return None;
         }
-        let target = classify(&atoms, Place::Target)?;
+        let target = classify(&atoms, Place::Target, options)?;
         Some(Redirection::File { fd: fd.unwrap_or(operator.default_fd()), operator, target })
     }
 
@@ -221,6 +238,17 @@ impl Parser<'_> {
             _ => None,
         }
     }
+}
+
+/// Whether this word is `export` or the like, but quoted: bash then splits the arguments `NAME=$x` that it
+/// does not split after the bare name, and dash does not.
+fn is_quoted_declaration(atoms: &[Atom<'_>], word: &Word) -> bool {
+    bare_text(atoms).is_none() && word.literal().is_some_and(|name| names::is_declaring(&name))
+}
+
+/// Whether an argument has the unquoted form of an assignment and that counts.
+fn assigns(argument: &Word) -> bool {
+    matches!(argument.pieces.first(), Some(Piece::Active(text)) if text.contains('='))
 }
 
 /// Whether a word glued to `<` or `>` could be the descriptor: more than one digit (fd 10 to bash, a

@@ -19,7 +19,7 @@ pub fn print(list: &List) -> String {
     let mut printer = Printer {
         line: String::new(),
         bodies: String::new(),
-        keeps_assignment_form: names::may_set_keyword_option(list),
+        options_may_change: names::may_set_options(list),
     };
     for (index, item) in list.items.iter().enumerate() {
         if index > 0 {
@@ -47,7 +47,7 @@ pub fn print(list: &List) -> String {
 struct Printer {
     line: String,
     bodies: String,
-    keeps_assignment_form: bool,
+    options_may_change: bool,
 }
 
 impl Printer {
@@ -80,14 +80,17 @@ impl Printer {
                 _ => self.word(name, true),
             }
             blank = " ";
-            let assigns = self.keeps_assignment_form || names::declares(name.literal().as_deref());
+            let declares = names::declares(name.literal().as_deref());
             for argument in command.arguments() {
                 self.line.push_str(blank);
                 match argument.literal() {
                     Some(text) if BARE_ARGUMENTS.contains(&text.as_str()) => {
                         self.line.push_str(&text);
                     }
-                    _ => self.word(argument, assigns),
+                    _ => {
+                        let counts = self.options_may_change || declares && expands(argument);
+                        self.word(argument, counts);
+                    }
                 }
             }
         }
@@ -145,6 +148,8 @@ impl Printer {
     /// `assigns`: an unquoted `NAME=` would count where this word stands.
     fn word(&mut self, word: &Word, assigns: bool) {
         let pinned = Pinned::of(&word.pieces);
+        let may_be_extended_glob = self.options_may_change
+            && word.pieces.iter().any(|piece| matches!(piece, Piece::Expansion(_)));
         let mut in_double_quotes = false;
         let mut before = None;
         for (index, piece) in word.pieces.iter().enumerate() {
@@ -159,6 +164,7 @@ impl Printer {
                         || !text.bytes().all(is_safe)
                         || pinned.holds(index)
                         || goes_on(before)
+                        || may_be_extended_glob && text.contains(['+', '@'])
                         || assigns && index == 0 && starts_with_assignment(text);
                     if needs_quotes {
                         self.quote(text);
@@ -223,6 +229,11 @@ fn goes_on(before: Option<&Piece>) -> bool {
         }
         Some(Piece::Literal(_) | Piece::Quoted(_)) | None => false,
     }
+}
+
+/// Whether the shell acts on a part of the word that is not in double quotes.
+fn expands(word: &Word) -> bool {
+    word.pieces.iter().any(|piece| matches!(piece, Piece::Active(_) | Piece::Expansion(_)))
 }
 
 fn starts_with_assignment(text: &str) -> bool {
