@@ -116,3 +116,83 @@ ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
 CREATE POLICY p ON t USING (org_id = coalesce(nullif((SELECT current_setting('app.current_org_id', true)), ''),
     '00000000-0000-0000-0000-000000000000')::uuid);
 GRANT SELECT, INSERT, UPDATE, DELETE ON t TO corpus_app;
+
+-- name: a domain, with a length and a check
+CREATE DOMAIN slug AS varchar(40) CHECK (VALUE ~ '^[a-z0-9_-]+$');
+CREATE TABLE t (org_id slug NOT NULL, id int NOT NULL, PRIMARY KEY (org_id, id));
+ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON t USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')));
+GRANT SELECT, INSERT, UPDATE, DELETE ON t TO corpus_app;
+
+-- name: the comparison in a function
+CREATE FUNCTION current_org() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT nullif(current_setting('app.current_org_id', true), '')::uuid $$;
+CREATE TABLE t (org_id uuid NOT NULL, id int NOT NULL, status text CHECK (status IN ('draft', 'done')), PRIMARY KEY (org_id, id));
+ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON t USING (org_id = (SELECT current_org()) AND (status <> 'draft' OR current_setting('app.user', true) = 'editor'));
+GRANT SELECT, INSERT, UPDATE, DELETE ON t TO corpus_app;
+
+-- name: a child that belongs to its parent
+CREATE TABLE t (org_id uuid NOT NULL, id uuid PRIMARY KEY); CREATE INDEX ON t (org_id);
+CREATE TABLE lines (id uuid PRIMARY KEY, org_id uuid NOT NULL, t_id uuid NOT NULL); CREATE INDEX ON lines (org_id, t_id);
+CREATE TABLE notes (line_id uuid PRIMARY KEY, body text);
+ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+ALTER TABLE lines ENABLE ROW LEVEL SECURITY; ALTER TABLE lines FORCE ROW LEVEL SECURITY;
+ALTER TABLE notes ENABLE ROW LEVEL SECURITY; ALTER TABLE notes FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON t USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')::uuid));
+CREATE POLICY p ON lines USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')::uuid));
+CREATE POLICY p ON notes USING (EXISTS (SELECT FROM lines l WHERE l.id = line_id));
+GRANT SELECT, INSERT, UPDATE, DELETE ON t, lines, notes TO corpus_app;
+
+-- name: the tenants, and what they all may read
+CREATE TABLE orgs (id uuid PRIMARY KEY, name text NOT NULL);
+CREATE TABLE currencies (code char(3) PRIMARY KEY);
+ALTER TABLE orgs ENABLE ROW LEVEL SECURITY; ALTER TABLE orgs FORCE ROW LEVEL SECURITY;
+ALTER TABLE currencies ENABLE ROW LEVEL SECURITY; ALTER TABLE currencies FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON orgs FOR SELECT USING (id = (SELECT nullif(current_setting('app.current_org_id', true), '')::uuid));
+CREATE POLICY p ON currencies FOR SELECT USING (true);
+GRANT SELECT ON orgs, currencies TO corpus_app;
+
+-- name: partitioned by list of tenants, no index needed
+CREATE TABLE t (org_id uuid NOT NULL, id int NOT NULL) PARTITION BY LIST (org_id);
+CREATE TABLE t_rest PARTITION OF t DEFAULT;
+ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON t USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')::uuid));
+GRANT SELECT, INSERT, UPDATE, DELETE ON t TO corpus_app;
+
+-- name: the setting's name in other letters
+CREATE TABLE t (org_id uuid NOT NULL, id int NOT NULL, PRIMARY KEY (org_id, id));
+ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON t USING (org_id = (SELECT nullif(current_setting('App.Current_Org_Id', true), '')::uuid));
+GRANT SELECT, INSERT, UPDATE, DELETE ON t TO corpus_app;
+
+-- name: the tenant and the reader, two settings that must both hold
+CREATE TABLE t (org_id uuid NOT NULL, id int NOT NULL, owner_id uuid, deleted_at timestamptz, PRIMARY KEY (org_id, id));
+ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON t USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')::uuid)
+    AND deleted_at IS NULL AND (owner_id IS NULL OR owner_id = nullif(current_setting('app.user_id', true), '')::uuid));
+GRANT SELECT, INSERT, UPDATE, DELETE ON t TO corpus_app;
+
+-- name: append-only, read through a view of the caller's
+CREATE TABLE log (org_id text NOT NULL, at timestamptz NOT NULL DEFAULT now(), line text NOT NULL);
+CREATE INDEX ON log (org_id, at);
+ALTER TABLE log ENABLE ROW LEVEL SECURITY; ALTER TABLE log FORCE ROW LEVEL SECURITY;
+CREATE POLICY a ON log FOR INSERT WITH CHECK (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')));
+CREATE POLICY r ON log FOR SELECT USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')));
+CREATE VIEW recent WITH (security_invoker = on) AS SELECT * FROM log WHERE at > now() - interval '1 day';
+GRANT SELECT, INSERT ON log TO corpus_app; GRANT SELECT ON recent TO corpus_app;
+
+-- name: jsonb and arrays within the tenant
+CREATE TABLE t (org_id bigint NOT NULL, id bigint NOT NULL, meta jsonb, tags text[], PRIMARY KEY (org_id, id));
+ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON t USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')::bigint)
+    AND (meta ->> 'visibility' = 'public' OR 'staff' = ANY (tags) OR current_setting('app.role', true) = 'admin'));
+GRANT SELECT, INSERT, UPDATE, DELETE ON t TO corpus_app;
+
+-- name: raises its own error without a tenant
+CREATE FUNCTION org() RETURNS uuid LANGUAGE plpgsql STABLE AS $$ BEGIN
+    IF coalesce(current_setting('app.current_org_id', true), '') = '' THEN RAISE insufficient_privilege; END IF;
+    RETURN current_setting('app.current_org_id')::uuid; END $$;
+CREATE TABLE t (org_id uuid NOT NULL, id int NOT NULL, PRIMARY KEY (org_id, id));
+ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
+CREATE POLICY p ON t USING (org_id = (SELECT org()));
+GRANT SELECT, INSERT, UPDATE, DELETE ON t TO corpus_app;

@@ -15,7 +15,8 @@ from interlock.tenancy.lane import SystemLane
 from interlock.tenancy.merged import Merged
 from interlock.tenancy.modes import Mode, ModeName
 from interlock.tenancy.pipelined import Pipelined
-from interlock.tenancy.policies import Finding, open_without_a_tenant
+from interlock.tenancy.probe.findings import Finding
+from interlock.tenancy.probe.start import open_without_a_tenant
 from interlock.tenancy.role_pool import RolePool
 from interlock.tenancy.roles import Identity, identify, require_admin_role, require_different, require_tenant_role
 from interlock.tenancy.seal import Key
@@ -48,6 +49,15 @@ class Plan:
     tenant_options: dict[str, Any] = field(repr=False)
     admin_options: dict[str, Any] = field(repr=False)
     doctor: str
+
+    @property
+    def connect_options(self) -> dict[str, Any]:
+        """Those of the tenant pool's options that ``asyncpg.connect`` takes."""
+        return _connecting(self.tenant_options)
+
+
+def _connecting(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in _POOL_OPTIONS}
 
 
 @dataclass(frozen=True)
@@ -109,10 +119,9 @@ async def open_pools(plan: Plan) -> Opened:
 
 async def _look(plan: Plan, name: str, dsn: str, options: dict[str, Any]) -> _Look:
     connect = options.get("connect") or asyncpg.connect
-    connecting = {name: value for name, value in options.items() if name not in _POOL_OPTIONS}
     # A pooler may give each statement to another server session: nothing prepared may be relied on.
     try:
-        connection = await connect(dsn, **{**connecting, "statement_cache_size": 0})
+        connection = await connect(dsn, **{**_connecting(options), "statement_cache_size": 0})
     except ValueError:
         # The driver's message may quote a part of the address, which may be of the password.
         raise asyncpg.ClientConfigurationError(
@@ -135,7 +144,7 @@ async def _look(plan: Plan, name: str, dsn: str, options: dict[str, Any]) -> _Lo
 def _report(plan: Plan, findings: list[Finding]) -> None:
     if not findings:
         return
-    tables = tuple(sorted({finding.table for finding in findings}))
+    tables = tuple(sorted({finding.object for finding in findings}))
     message = (
         f"row-level security of {', '.join(tables)} lets rows through although {plan.guc} is unset or empty, as it is "
         "after every reset: compare with nullif(current_setting(…, true), ''). `interlock doctor` says more; "

@@ -6,11 +6,13 @@ of other tenants. Nothing is changed, and no row of yours is read. For a general
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from interlock.tenancy.probe import catalogue, policies, semantic
+from interlock.tenancy.probe.cases import Case
 from interlock.tenancy.probe.findings import Finding, Report, Severity, Unchecked
 from interlock.tenancy.probe.per_row import per_row_calls
 
@@ -35,20 +37,25 @@ async def run(
         role: the runtime role, if the DSN is another's.
         tenant_column: the column that holds the tenant; taken from the pools when they are given.
         guc: the setting that holds the session's tenant; taken from the pools when they are given.
-        connect_options: more arguments for ``asyncpg.connect``.
+        connect_options: more arguments for ``asyncpg.connect``; those of the pools hold already.
 
     Raises:
         OSError, asyncpg.PostgresError: the first connection could not be made. Later failures are in the report.
 
     """
+    options: dict[str, Any] = {"timeout": 10, "command_timeout": 30}
+    opener = asyncpg.connect
     if isinstance(target, str):
         dsn = target
     else:
         plan = target.plan
         dsn, tenant_column, guc = plan.tenant_dsn, plan.tenant_column, plan.guc
+        options |= plan.connect_options
+        opener = plan.tenant_options.get("connect") or opener
+    options |= connect_options
 
     async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(dsn, **{"timeout": 10, "command_timeout": 30, **connect_options})
+        return await opener(dsn, **options)
 
     connection = await connect()
     try:
@@ -79,12 +86,30 @@ async def _look(
         tables = await policies.tables(connection, report.role, tenant_column)
         for finding in per_row_calls(tables):
             _add(report, finding)
-        async for item in semantic.probe(tables, connect, report.role, tenant_column, guc):
+        cases = [Case(table) for table in tables if table.granted]
+        cases += await _behind_views(connection, report.role, tenant_column, guc)
+        async for item in semantic.probe(cases, connection, connect, report.role, guc):
             _add(report, item)
         report.checked += 3
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         report.unchecked.append(Unchecked("D07", f"the connection broke off: {type(error).__name__}"))
     return report
+
+
+async def _behind_views(connection: asyncpg.Connection, role: str, tenant_column: str, guc: str) -> list[Case]:
+    """Tables that a view reads with the rights of an owner whom the policies do hold."""
+    reads = await catalogue.ask(
+        connection, "SELECT view, table_name, owner FROM views WHERE NOT skips ORDER BY 1, 2", role, tenant_column, guc
+    )
+    cases = []
+    for owner in {read["owner"] for read in reads}:
+        tables = {table.name: table for table in await policies.tables(connection, owner, tenant_column)}
+        cases += [
+            Case(replace(tables[read["table_name"]], granted=frozenset({"SELECT"})), read["view"])
+            for read in reads
+            if read["owner"] == owner
+        ]
+    return cases
 
 
 def _add(report: Report, item: Finding | Unchecked) -> None:

@@ -1,7 +1,7 @@
 """The catalogue checks: one SQL file a check in ``checks/``, each returning findings.
 
-A check sees ``$1`` the runtime role, ``$2`` the tenant column, ``$3`` the setting, and the relation
-``tenant_tables``. It reads catalogues only, which every role may.
+A check sees ``$1`` the runtime role, ``$2`` the tenant column, ``$3`` the setting, and what ``relations.sql`` names.
+It reads catalogues only, which every role may.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from interlock.tenancy.probe.findings import Finding, Severity, Unchecked
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_TENANT_TABLES = """
-WITH given AS (SELECT $1::text, $2::text, $3::text),
-tenant_tables AS (
-    SELECT c.oid, c.relname, c.relnamespace, c.relowner, c.relkind, c.relrowsecurity, c.relforcerowsecurity,
-           c.relispartition, a.attnum AS tenant_attnum,
-           has_table_privilege($1, c.oid, 'SELECT, INSERT, UPDATE, DELETE') AS reachable
-    FROM pg_class c
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = $2 AND NOT a.attisdropped
-    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-      AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'interlock')
-)
-"""
+_FOLDER = resources.files(__package__)
 
 
 def checks() -> dict[str, str]:
     """Return check id → SQL, in order."""
-    folder = resources.files(__package__) / "checks"
-    files = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name)
-    return {entry.name.removesuffix(".sql"): entry.read_text(encoding="utf-8") for entry in files}
+    files = (entry for entry in (_FOLDER / "checks").iterdir() if entry.name.endswith(".sql"))
+    return {
+        entry.name.removesuffix(".sql"): entry.read_text(encoding="utf-8")
+        for entry in sorted(files, key=lambda entry: entry.name)
+    }
+
+
+async def ask(
+    connection: asyncpg.Connection, text: str, role: str, tenant_column: str, guc: str
+) -> list[asyncpg.Record]:
+    """Run a query over ``relations.sql``; every name in the answer is qualified."""
+    relations = (_FOLDER / "relations.sql").read_text(encoding="utf-8")
+    async with connection.transaction(readonly=True):
+        await connection.execute("SET LOCAL search_path = pg_catalog")
+        return await connection.fetch(f"{relations} {text}", role, tenant_column, guc)
 
 
 async def look(
@@ -44,14 +44,10 @@ async def look(
     """Run every check; one that fails is named and the others go on."""
     for name, text in checks().items():
         try:
-            rows = await connection.fetch(
-                f"{_TENANT_TABLES} SELECT * FROM ({text}) AS found",  # noqa: S608 - the text is a file of ours
-                role,
-                tenant_column,
-                guc,
-            )
-        except asyncpg.PostgresError as error:
-            yield Unchecked(name, f"{error.sqlstate}: {error.args[0]}")
+            # The text is a file of ours.
+            rows = await ask(connection, f"SELECT * FROM ({text}) AS found", role, tenant_column, guc)  # noqa: S608
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            yield Unchecked(name, f"{type(error).__name__}: {error}")
             continue
         for row in rows:
             yield Finding(

@@ -3,7 +3,11 @@ SELECT CASE WHEN c.relrowsecurity THEN 'warning' ELSE 'error' END AS severity, c
        CASE WHEN c.relrowsecurity THEN 'row-level security is on and no policy applies to the runtime role: it sees no row'
             ELSE 'policies exist, but row-level security is off' END AS message,
        format('%s policies, %s for %I', count(p.oid), count(p.oid) FILTER (WHERE applies.yes), $1::text) AS evidence,
-       CASE WHEN c.relrowsecurity THEN '' ELSE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', c.oid::regclass) END AS fix
+       CASE WHEN NOT c.relrowsecurity THEN format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', c.oid::regclass)
+            ELSE coalesce((
+                SELECT format('CREATE POLICY interlock_tenant ON %s TO %I USING (%I = (SELECT nullif(current_setting(%L, true), '''')::%s))',
+                              c.oid::regclass, $1::text, $2::text, $3::text, format_type(a.atttypid, NULL))
+                FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = $2 AND NOT a.attisdropped), '') END AS fix
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_policy p ON p.polrelid = c.oid

@@ -7,3 +7,5 @@ FROM tenant_tables c
 WHERE c.relrowsecurity AND c.reachable AND NOT c.relispartition
   AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL
                   AND i.indkey[0] = c.tenant_attnum)
+  -- Partitions by tenant are their own index.
+  AND NOT EXISTS (SELECT FROM pg_partitioned_table p WHERE p.partrelid = c.oid AND p.partattrs[0] = c.tenant_attnum)

@@ -16,3 +16,12 @@ UNION ALL
 SELECT 'warning', c.oid::regclass::text, 'the runtime role can read a foreign table, on which no policy holds',
        'SELECT', format('REVOKE ALL ON %s FROM PUBLIC, %I', c.oid::regclass, $1::text)
 FROM pg_class c WHERE c.relkind = 'f' AND has_table_privilege($1, c.oid, 'SELECT')
+UNION ALL
+SELECT CASE WHEN r.rolname LIKE '%server%' THEN 'error' ELSE 'warning' END, format('role %I', r.rolname),
+       CASE WHEN r.rolname LIKE '%server%' THEN 'the runtime role can read or write the server''s files, or run programs there'
+            ELSE 'the runtime role can see or end the sessions of every role' END,
+       'member of it, directly or through another role', format('REVOKE %I FROM %I', r.rolname, $1::text)
+FROM pg_roles r
+WHERE r.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_signal_backend',
+                    'pg_read_all_stats', 'pg_monitor')
+  AND pg_has_role($1, r.oid, 'MEMBER') AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = $1)  -- D01
