@@ -77,6 +77,10 @@ BEGIN
     END IF;
     -- Assignments are evaluated without a plan of their own, unlike PERFORM.
     ignored := pg_catalog.set_config(setting, org, false);
+    IF NOT pg_catalog.texteq(setting, 'app.current_org_id') THEN
+        -- The policies of Interlock's own tables read this one.
+        ignored := pg_catalog.set_config('app.current_org_id', org, false);
+    END IF;
     ignored := pg_catalog.set_config('interlock.seal', seal, false);
 END
 $$;

@@ -57,7 +57,7 @@ class Merged(Mode):
         if session.cleaning is not None:
             await asyncio.shield(session.cleaning)
         # SET takes no parameter.
-        scope = f"SET {self.guc} = {quote_literal(org)}; " if org else ""
+        scope = "".join(f"SET {name} = {quote_literal(org)}; " for name in self.settings) if org else ""
         await self._send(session, scope)
         if seal:
             await self.renew(session, seal)

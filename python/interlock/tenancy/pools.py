@@ -211,7 +211,8 @@ def create_tenant_pools(
         tenant_dsn: address of the runtime role: no superuser, no BYPASSRLS, owner of nothing.
         admin_dsn: address of the BYPASSRLS role, used in ``pre_org_resolution_scope`` alone.
         tenant_column: the column that holds the tenant's id in every tenant table.
-        guc: the setting that the policies read.
+        guc: the setting that the policies read. ``app.current_org_id``, which those of Interlock's own tables read,
+            holds the org as well.
         mode: how the scope gets into a session: ``"merged"``, ``"pipelined"``, ``"transaction"`` (for poolers), or
             ``"auto"``: the best that works; ``stats().mode`` says which.
         tamper_evident: True, or a :class:`Key`: the scope travels with a signature, so that a ``SET`` that slips

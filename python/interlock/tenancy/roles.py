@@ -26,7 +26,8 @@ SELECT pg_backend_pid() AS pid,
              WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
                AND (pg_has_role(current_user, c.relowner, 'MEMBER') OR pg_has_role(session_user, c.relowner, 'MEMBER'))
              ORDER BY 1 LIMIT 5) AS owned,
-       coalesce(current_setting($2, true), '') <> '' AS preset,
+       EXISTS (SELECT FROM unnest(ARRAY[$2, 'app.current_org_id']) AS s(name)
+               WHERE coalesce(current_setting(s.name, true), '') <> '') AS preset,
        (SELECT min(p.oid) FILTER (WHERE p.proname = 'clean')::bigint
         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
         WHERE n.nspname = 'interlock' AND p.proname IN ('enter', 'clean')

@@ -51,7 +51,8 @@ class Transaction(Mode):
     ) -> None:
         """Reset the session, and set the org for this transaction alone."""
         connection = session.connection
-        scope = f"SET LOCAL {self.guc} = {quote_literal(org)}; " if seal is None else ""
+        unsealed = self.settings if seal is None else ()
+        scope = "".join(f"SET LOCAL {name} = {quote_literal(org)}; " for name in unsealed)
         if await connection.execute(f"{self._undo(session, options)}; {scope}{_HELD}") == _IS_HELD:
             # Only its end removes it; and whoever sent it has no other way to hear of it.
             with contextlib.suppress(*BROKEN):
@@ -61,10 +62,10 @@ class Transaction(Mode):
             # Which process serves the transaction is not known before it has begun.
             signature = seal.sign(await connection.fetchval("SELECT pg_catalog.pg_backend_pid()"))
             await connection.execute(
-                f"SELECT pg_catalog.set_config($1, $2, true), pg_catalog.set_config('{SETTING}', $3, true)",
-                self.guc,
-                org,
-                signature,
+                "SELECT pg_catalog.set_config(s.name, s.value, true) "
+                "FROM pg_catalog.unnest($1::text[], $2::text[]) AS s(name, value)",
+                [*self.settings, SETTING],
+                [*(org for _ in self.settings), signature],
             )
 
     def _undo(self, session: Session, options: Mapping[str, Any]) -> str:
