@@ -63,7 +63,7 @@ class Transaction(Mode):
             signature = seal.sign(await connection.fetchval("SELECT pg_catalog.pg_backend_pid()"))
             await connection.execute(
                 "SELECT pg_catalog.set_config(s.name, s.value, true) "
-                "FROM pg_catalog.unnest($1::text[], $2::text[]) AS s(name, value)",
+                "FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS s(name, value)",
                 [*self.settings, SETTING],
                 [*(org for _ in self.settings), signature],
             )
