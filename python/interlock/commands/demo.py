@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import sys
 from pathlib import Path
+
+from interlock.errors import EmbeddedPostgresError
 
 SECTIONS = ("dedup", "gates", "tenancy", "isolation")
 
@@ -34,4 +37,12 @@ def run(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         sys.stderr.write(f"interlock demo needs {error.name}: run `make demo`, which installs everything\n")
         return 2
-    return int(demo.run(serve=args.serve, port=args.port, only=args.only))
+    try:
+        return int(demo.run(serve=args.serve, port=args.port, only=args.only))
+    except EmbeddedPostgresError as error:
+        sys.stderr.write(f"interlock demo: {error}\n")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write("interlock demo: no disk space is left: free some, or set TMPDIR to a folder with 200 MB\n")
+    return 2

@@ -203,7 +203,7 @@ class EmbeddedPostgres:
         )
         text: str = done.stdout.decode(errors="replace").strip()
         if done.returncode:
-            raise EmbeddedPostgresError(f"{program} failed: {text or f'exit status {done.returncode}'}")
+            raise EmbeddedPostgresError(_fault(f"{program} failed", text or f"exit status {done.returncode}"))
         return text
 
     def _initdb(self) -> None:
@@ -246,9 +246,9 @@ class EmbeddedPostgres:
             if _status(folder / "data" / "postmaster.pid", process.pid) == "ready":
                 return
             time.sleep(0.01)
-        log = (folder / "log").read_text(errors="replace").strip().splitlines()[-5:]
+        log = (folder / "log").read_text(errors="replace").strip()
         self._halt()
-        raise EmbeddedPostgresError("PostgreSQL did not start: " + (" / ".join(log) or "it wrote no log"))
+        raise EmbeddedPostgresError(_fault("PostgreSQL did not start", log or "it wrote no log"))
 
     def _halt(self) -> None:
         process, self._process = self._process, None
@@ -321,3 +321,13 @@ def run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
     if failure:
         raise failure[0]
     return outcome[0]
+
+
+def _fault(what: str, output: str) -> str:
+    """One line: what failed, what PostgreSQL said about it, and what to do."""
+    lines = output.splitlines()
+    telling = [line for line in lines if re.search(r"FATAL|PANIC|error:|could not|cannot", line)] or lines[-3:]
+    said = " / ".join(dict.fromkeys(line.strip() for line in telling[:3]))
+    if "No space left" in output:
+        return f"{what}: {said}: free some disk space, or set TMPDIR to a folder with 200 MB of it"
+    return f"{what}: {said}: PG_BIN chooses another server"
