@@ -196,3 +196,9 @@ CREATE TABLE t (org_id uuid NOT NULL, id int NOT NULL, PRIMARY KEY (org_id, id))
 ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY;
 CREATE POLICY p ON t USING (org_id = (SELECT org()));
 GRANT SELECT, INSERT, UPDATE, DELETE ON t TO corpus_app;
+
+-- name: rows of no tenant, which all may read and nobody may write
+CREATE TABLE t (org_id uuid, id int PRIMARY KEY, body text); CREATE INDEX ON t (org_id);
+ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY; GRANT SELECT, INSERT, UPDATE, DELETE ON t TO corpus_app;
+CREATE POLICY r ON t FOR SELECT USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')::uuid) OR org_id IS NULL);
+CREATE POLICY w ON t USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')::uuid));

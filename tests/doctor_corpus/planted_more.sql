@@ -195,3 +195,9 @@ CREATE POLICY p ON t_0 USING (true); GRANT SELECT ON t, t_0 TO corpus_app;
 CREATE TABLE t (org_id uuid NOT NULL, id int NOT NULL, PRIMARY KEY (org_id, id));
 ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY; GRANT INSERT ON t TO corpus_app;
 CREATE POLICY p ON t USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')::uuid)) WITH CHECK (org_id IS NOT NULL);
+
+-- name: rows of no tenant, which all may read and write
+-- finds: D08
+CREATE TABLE t (org_id uuid, id int PRIMARY KEY, body text); CREATE INDEX ON t (org_id);
+ALTER TABLE t ENABLE ROW LEVEL SECURITY; ALTER TABLE t FORCE ROW LEVEL SECURITY; GRANT SELECT, INSERT, UPDATE, DELETE ON t TO corpus_app;
+CREATE POLICY p ON t USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')::uuid) OR org_id IS NULL);

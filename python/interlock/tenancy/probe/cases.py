@@ -76,7 +76,7 @@ class Case:
         for label, command, written in PREDICATES:
             predicate = self.table.predicate(command, written=written)
             if predicate is not None:
-                passing, _ = await self._passing(connection, predicate, ())
+                passing, _ = await self._passing(connection, predicate, (), self.rows)
                 self.shared[label, written] = tuple(passing)
         await connection.execute("ROLLBACK TO sparing")
 
@@ -84,11 +84,16 @@ class Case:
         self, connection: asyncpg.Connection, predicate: str, shared: tuple[int, ...]
     ) -> tuple[str | None, str]:
         """Return the first row of another tenant that passes, and what the predicate raised if it did."""
-        passing, raised = await self._passing(connection, predicate, shared)
+        passing, raised = await self._passing(connection, predicate, shared, self.rows)
         return (self.rows[passing[0] - 1] if passing else None), raised
 
+    async def passes_ownerless(self, connection: asyncpg.Connection, predicate: str) -> bool:
+        """Whether a row without a tenant passes."""
+        passing, _ = await self._passing(connection, predicate, (), [json.dumps({self.table.tenant_column: None})])
+        return bool(passing)
+
     async def _passing(
-        self, connection: asyncpg.Connection, predicate: str, without: tuple[int, ...]
+        self, connection: asyncpg.Connection, predicate: str, without: tuple[int, ...], rows: list[str]
     ) -> tuple[list[int], str]:
         """Numbers of the rows that pass: all at once, or one after the other where the predicate raises."""
         table = self.table
@@ -98,7 +103,7 @@ class Case:
             f"FROM unnest($1::jsonb[], $2::bigint[]) AS given(r, n)) AS {table.alias} "
             f"WHERE ({predicate}) IS TRUE AND n <> ALL ($3) AND {table.is_foreign('$4::text')}"
         )
-        numbered = list(enumerate(self.rows, 1))
+        numbered = list(enumerate(rows, 1))
         passing: list[int] = []
         raised = ""
         for batch in [numbered, *([row] for row in numbered[:_ONE_BY_ONE])]:

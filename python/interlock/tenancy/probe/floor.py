@@ -6,7 +6,7 @@ from interlock.tenancy.probe.policies import Table
 from interlock.tenancy.probe.states import TENANT_A
 
 
-def floor(table: Table, guc: str, base: str) -> str:
+def floor(table: Table, guc: str, base: str, command: str = "ALL") -> str:
     """Return the policy that lets through only rows of the session's tenant; "" where nothing tells whose a row is.
 
     A restrictive policy is joined by AND to all others (CREATE POLICY), so that they need not be understood.
@@ -21,4 +21,6 @@ def floor(table: Table, guc: str, base: str) -> str:
         rule = f"{tenant} IS NOT NULL"
     else:
         return ""
-    return f"CREATE POLICY interlock_floor ON {table.name} AS RESTRICTIVE USING ({rule})"
+    clause = "WITH CHECK" if command == "INSERT" else "USING"
+    name = "interlock_floor" if command == "ALL" else f"interlock_floor_{command.lower()}"
+    return f"CREATE POLICY {name} ON {table.name} AS RESTRICTIVE FOR {command} {clause} ({rule})"

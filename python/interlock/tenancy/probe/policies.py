@@ -57,6 +57,7 @@ class Table:
         tenant_column: "" where the table has none.
         tenant_sql: the same, quoted.
         tenant_type: of the tenant column, as it was declared.
+        ownerless: whether the tenant column may be NULL.
         references: columns of foreign keys that lead to tenant tables.
         owned_through: the condition that the rows referred to can be seen, as SQL; "" without references.
         granted: commands that the role may use.
@@ -69,6 +70,7 @@ class Table:
     tenant_column: str
     tenant_sql: str
     tenant_type: str
+    ownerless: bool
     references: frozenset[str]
     owned_through: str
     columns: tuple[Column, ...]
@@ -138,6 +140,7 @@ def _table(row: asyncpg.Record, tenant_column: str) -> Table:
         tenant_column=tenant_column if row["tenant_type"] else "",
         tenant_sql=row["tenant_sql"],
         tenant_type=row["tenant_type"] or "",
+        ownerless=row["ownerless"],
         references=frozenset(row["referring"]),
         owned_through=row["owned_through"] or "",
         columns=tuple(columns),

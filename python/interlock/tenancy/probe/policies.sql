@@ -35,6 +35,7 @@ SELECT format('%I.%I', n.nspname, c.relname) AS name, quote_ident(c.relname) AS 
        (SELECT format_type(a.atttypid, NULL) FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attname = $2 AND NOT a.attisdropped) AS tenant_type,
        quote_ident($2) AS tenant_sql,
+       EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = $2 AND NOT a.attnotnull) AS ownerless,
        ARRAY(SELECT DISTINCT a.attname::text FROM pg_constraint f JOIN of_tenants t ON t.oid = f.confrelid
              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (f.conkey)
              WHERE f.conrelid = c.oid AND f.contype = 'f') AS referring,

@@ -90,6 +90,9 @@ async def judge(
         for case in cases:
             async for item in _judge(connection, case, state, guc):
                 yield item
+            if case.table.ownerless and state.settings == ((guc, case.tenants.own),):
+                async for item in _judge_ownerless(connection, case, guc):
+                    yield item
         await connection.execute("ROLLBACK TO state")
 
 
@@ -134,4 +137,23 @@ async def _judge(
                 object=table.name,
                 message=f"{label} fails loudly in the policy ({kind})",
                 evidence=f"{state.label}: {raised}",
+            )
+
+
+async def _judge_ownerless(connection: asyncpg.Connection, case: Case, guc: str) -> AsyncIterator[Finding]:
+    """Rows of no tenant may be shown to all, but then no tenant may write them: the others would read it."""
+    table = case.table
+    shown = table.predicate("r", written=False)
+    if shown is None or case.view or not await case.passes_ownerless(connection, shown):
+        return
+    for label, command, written in PREDICATES[1:]:
+        predicate = table.predicate(command, written=written) if label in table.granted else None
+        if predicate is not None and await case.passes_ownerless(connection, predicate):
+            yield Finding(
+                id="D08" if written else "D07",
+                severity=Severity.ERROR,
+                object=table.name,
+                message=f"{label} changes rows of no tenant, which every tenant reads",
+                evidence=f"{guc} = tenant A; {table.tenant_column} NULL",
+                fix=floor(table, guc, TENANT_A, label),
             )

@@ -1,5 +1,8 @@
 -- A row without a tenant belongs to nobody, and no policy that compares will ever show it.
-SELECT 'warning' AS severity, c.oid::regclass::text AS object,
+-- Where a policy speaks of such rows they are meant to be shared, and the probe sees to who writes them.
+SELECT CASE WHEN EXISTS (
+           SELECT FROM pg_policy p WHERE p.polrelid = c.oid
+             AND pg_get_expr(p.polqual, p.polrelid) ~ format('\m%s\M"? IS NULL', $2::text)) THEN 'info' ELSE 'warning' END AS severity, c.oid::regclass::text AS object,
        'the tenant column may be NULL' AS message,
        format('%I %s', $2::text, format_type(a.atttypid, a.atttypmod)) AS evidence,
        format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', c.oid::regclass, $2::text) AS fix
