@@ -1,6 +1,8 @@
-"""The fast part of the probe, made at the start of the pools: does a policy let rows through with no tenant set?"""
+"""The fast part of the probe, made at the start of the pools: does a policy show rows with no tenant set?"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import asyncpg
 
@@ -13,7 +15,7 @@ TIMEOUT = "5s"
 
 
 async def open_without_a_tenant(connection: asyncpg.Connection, tenant_column: str, guc: str) -> list[Finding]:
-    """Return what the role could read or write with no tenant set.
+    """Return what the role could read with no tenant set.
 
     Args:
         connection: a fresh session of the tenant role, in which ``guc`` was never set; it is set to ``''`` here.
@@ -27,8 +29,8 @@ async def open_without_a_tenant(connection: asyncpg.Connection, tenant_column: s
     async with connection.transaction(readonly=True):
         await connection.execute(f"SET LOCAL statement_timeout = '{TIMEOUT}'")
         for table in await policies.tables(connection, role, tenant_column):
-            if table.granted and (table.tenant_column or table.references):
-                case = Case(table)
+            if "SELECT" in table.granted and (table.tenant_column or table.references):
+                case = Case(replace(table, granted=frozenset({"SELECT"})))
                 await case.keep_what_fits(connection)
                 for state in states(table, case.tenants, guc):
                     if state.base in (NEVER_SET, EMPTY):
