@@ -4,13 +4,14 @@
 use super::GateError;
 use super::atomics::{AtomicU64, Ordering};
 use super::memory::{Carver, Cells};
+use super::slot::EVENT_BITS;
 
-/// How many events one table can hold.
-pub(super) const MAX_EVENTS: usize = 1024;
+/// How many events one table can hold. A model checker pays for every word.
+pub(super) const MAX_EVENTS: usize = if cfg!(loom) { 2 } else { 1 << EVENT_BITS };
 /// The longest name of an event, in bytes.
 pub(super) const MAX_NAME: usize = NAME_WORDS * 8;
 
-const NAME_WORDS: usize = 14;
+const NAME_WORDS: usize = if cfg!(loom) { 1 } else { 14 };
 const IDENTITY: usize = 0;
 const NAME_LENGTH: usize = 1;
 const NAME: usize = 2;
@@ -49,11 +50,11 @@ impl Directory {
             let entry = self.entry(place);
             let claimed =
                 entry[IDENTITY].compare_exchange(0, identity, Ordering::AcqRel, Ordering::Acquire);
-            match claimed {
-                Ok(_) => write_name(entry, name),
-                Err(seen) if seen == identity => {}
-                Err(_) => continue,
+            if claimed.is_err_and(|seen| seen != identity) {
+                continue;
             }
+            // Also if it was there: whoever entered it may not have come so far, or been killed.
+            write_name(entry, name);
             return u32::try_from(place).map_err(|_| GateError::TooManyEvents);
         }
         Err(GateError::TooManyEvents)

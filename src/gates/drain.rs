@@ -5,7 +5,7 @@ use super::directory::Totals;
 use super::quota::Gates;
 use super::slot::Record;
 use super::table::{Counter, Table};
-use super::tally::Label;
+use super::tally::Pending;
 
 /// What a report calls all keys that lost their slot before they were reported.
 pub const EVICTED: &str = "<evicted>";
@@ -97,39 +97,52 @@ impl Gates {
         self.directory.forget();
     }
 
+    /// Notes in the event's totals that `pending` is being told to somebody.
+    pub(super) fn told(&self, pending: Pending) -> Pending {
+        if pending.count > 0 {
+            self.directory.reported(pending.event, pending.count);
+        }
+        pending
+    }
+
     fn drain_table<R: Record>(&self, table: &Table<R>, report: &mut Vec<Suppression>) {
-        for (index, word, label) in labelled(table) {
-            let pending = table.tallies.take(index, word);
-            if pending.count == 0 {
-                continue;
-            }
-            self.directory.reported(label.event, pending.count);
-            report.push(Suppression {
-                event: self.directory.name(label.event as usize),
-                tenant: label.tenant,
-                subkey: label.subkey,
-                count: pending.count,
-                span: Some((pending.first, pending.last)),
+        for (index, ..) in pending_slots(table) {
+            let word = table.tag_word(index);
+            // What a key that lost the slot has left there, in a denial that was faster than the
+            // handover, or because a worker was killed.
+            table.tallies.hand_over(index, word, |event, count| {
+                self.directory.displaced(event, count);
             });
+            let pending = table.tallies.take(index, word);
+            let Some(label) = table.tallies.labels.read(index, word) else {
+                self.directory.displaced(pending.event, pending.count);
+                continue;
+            };
+            if self.told(pending).count > 0 {
+                report.push(Suppression {
+                    event: self.directory.name(pending.event as usize),
+                    tenant: label.tenant,
+                    subkey: label.subkey,
+                    count: pending.count,
+                    span: Some((pending.first, pending.last)),
+                });
+            }
         }
     }
 
     /// Adds the pending counts of `table` to `pending`, by event; how many slots are in use.
     fn survey<R: Record>(table: &Table<R>, pending: &mut [u64]) -> usize {
-        for (index, word, label) in labelled(table) {
-            if let Some(total) = pending.get_mut(label.event as usize) {
-                *total += table.tallies.peek(index, word).count;
+        for (_, event, count) in pending_slots(table) {
+            if let Some(total) = pending.get_mut(event as usize) {
+                *total += count;
             }
         }
-        (0..table.slots()).filter(|index| table.occupied(*index).is_some()).count()
+        table.occupied()
     }
 }
 
-/// The slots with a pending count, and what to call their keys.
-fn labelled<R: Record>(table: &Table<R>) -> impl Iterator<Item = (usize, u64, Label)> + '_ {
-    (0..table.slots()).filter(|index| table.tallies.any(*index)).filter_map(|index| {
-        let slot = table.occupied(index)?;
-        let label = table.tallies.label(index, slot.word)?;
-        Some((index, slot.word, label))
-    })
+/// The slots with a pending count, its event, and how much.
+fn pending_slots<R: Record>(table: &Table<R>) -> impl Iterator<Item = (usize, u32, u64)> + '_ {
+    (0..table.slots())
+        .filter_map(|index| table.tallies.any(index).map(|(event, count)| (index, event, count)))
 }

@@ -2,10 +2,11 @@
 
 use super::atomics::Ordering;
 use super::key::KeyHash;
+use super::label::Named;
 use super::occurrence::Occurrence;
 use super::quota::{Event, Gates};
-use super::table::{Counter, Slot};
-use super::tally::{Named, Pending};
+use super::table::Counter;
+use super::tally::Pending;
 
 /// How a call of a fire-once key ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,18 +85,12 @@ impl Gates {
 
     /// What the fire-once `key` has had suppressed since somebody was last told.
     pub fn pending_once(&self, key: KeyHash) -> Pending {
-        let peek = |slot: Slot| self.occurrences.tallies.peek(slot.index, slot.word);
-        self.occurrences.find(key).map(peek).unwrap_or_default()
+        self.occurrences.pending(key)
     }
 
     /// Hands over what the fire-once `key` has had suppressed, once.
-    pub fn take_pending_once(&self, event: &Event, key: KeyHash) -> Pending {
-        let Some(slot) = self.occurrences.find(key) else { return Pending::default() };
-        let pending = self.occurrences.tallies.take(slot.index, slot.word);
-        if pending.count > 0 {
-            self.directory.reported(event.place, pending.count);
-        }
-        pending
+    pub fn take_pending_once(&self, key: KeyHash) -> Pending {
+        self.told(self.occurrences.take_pending(key))
     }
 
     fn next_token(&self) -> u32 {

@@ -62,6 +62,12 @@ impl Carver {
         Self { region: None, offset: 0 }
     }
 
+    /// Over `len` bytes of this process alone.
+    pub(super) fn private(len: usize) -> std::io::Result<Self> {
+        let region = memmap2::MmapOptions::new().len(len).map_anon()?;
+        Ok(Self::over(Arc::new(region.into())))
+    }
+
     pub(super) fn over(region: Arc<Region>) -> Self {
         Self { region: Some(region), offset: 0 }
     }

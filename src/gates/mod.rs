@@ -4,23 +4,26 @@
 //! * [`limit`]: the two policies (anchored window, GCRA) as pure functions of a key's state
 //! * [`occurrence`]: the fire-once policy, likewise
 //! * `table`: a fixed-size, lock-free, set-associative table of those states
-//! * `tally`: what each key has had suppressed, and what to call it
+//! * `tally`, `label`: what each key has had suppressed, and what to call it
 //! * `directory`: the events, with their totals
 //! * [`quota`], `firing`: all of it together, in private or (`shared`) in shared memory
 //!
 //! Nothing here allocates, blocks or takes a lock on the decision path.
 
+#[cfg_attr(loom, path = "modelled_atomics.rs")]
 mod atomics;
 pub mod clock;
 mod directory;
 mod drain;
 mod firing;
 mod key;
+mod label;
 pub mod limit;
+#[cfg_attr(loom, path = "modelled_memory.rs")]
 mod memory;
 pub mod occurrence;
 pub mod quota;
-#[cfg(unix)]
+#[cfg(all(unix, not(loom)))]
 pub mod shared;
 mod slot;
 mod table;
@@ -31,9 +34,10 @@ pub use directory::Totals;
 pub use drain::{EVICTED, Stats, Suppression};
 pub use firing::Firing;
 pub use key::{KeyHash, Secret, mix};
+pub use label::Named;
 pub use limit::Limit;
 pub use quota::{Budget, Event, EventSpec, Gates};
-pub use tally::{Named, Pending};
+pub use tally::{MOST, Pending};
 pub use verdict::{Reason, Verdict};
 
 /// Why a gate, or the table under it, cannot be made.

@@ -5,15 +5,17 @@ use super::atomics::Ordering;
 use super::clock::SECOND;
 use super::directory::Directory;
 use super::key::{KeyHash, Secret, mix};
+use super::label::Named;
 use super::limit::{Judgement, Limit, State};
 use super::memory::Carver;
 use super::occurrence::Occurrence;
-use super::table::{Counter, Shape, Slot, Table};
-use super::tally::{Named, Pending};
+use super::table::{Counter, Shape, Table};
+use super::tally::Pending;
 use super::verdict::{Reason, Verdict};
 
 const WAYS: usize = 4;
-/// Fire-once keys must not lose their slot below the capacity, so their sets are wide and half full.
+/// Fire-once keys and budgets must not lose their slot below the capacity, so their sets are wide and
+/// half full.
 const WIDE_WAYS: usize = 64;
 /// Budgets are few: one an event, or one an event and tenant.
 const BUDGETS: usize = 4096;
@@ -78,13 +80,11 @@ impl Gates {
     /// A table of `max_keys` keys in memory of this process.
     pub fn private(max_keys: usize) -> Result<Self, GateError> {
         let length = Self::bytes(max_keys)?;
-        let region =
-            memmap2::MmapOptions::new().len(length).map_anon().map_err(|why| GateError::Limit {
-                field: "max_keys",
-                problem: "must fit in memory",
-                given: format!("{max_keys} ({why})"),
-            })?;
-        let carver = Carver::over(std::sync::Arc::new(region.into()));
+        let carver = Carver::private(length).map_err(|why| GateError::Limit {
+            field: "max_keys",
+            problem: "must fit in memory",
+            given: format!("{max_keys} ({why})"),
+        })?;
         Self::carve(carver, max_keys, Secret::random())
     }
 
@@ -113,7 +113,7 @@ impl Gates {
     fn cut(carver: &mut Carver, max_keys: usize, secret: Secret) -> Option<Self> {
         let directory = Directory::carve(carver);
         let quotas = Table::carve(carver, narrow(max_keys));
-        let budgets = Table::carve(carver, narrow(max_keys.clamp(WAYS, BUDGETS)));
+        let budgets = Table::carve(carver, wide(max_keys.clamp(WAYS, BUDGETS)));
         let occurrences = Table::carve(carver, wide(max_keys));
         Some(Self {
             directory: directory?,
@@ -189,18 +189,12 @@ impl Gates {
 
     /// What `key` has had suppressed since somebody was last told.
     pub fn pending(&self, key: KeyHash) -> Pending {
-        let peek = |slot: Slot| self.quotas.tallies.peek(slot.index, slot.word);
-        self.quotas.find(key).map(peek).unwrap_or_default()
+        self.quotas.pending(key)
     }
 
     /// Hands over what `key` has had suppressed, once.
-    pub fn take_pending(&self, event: &Event, key: KeyHash) -> Pending {
-        let Some(slot) = self.quotas.find(key) else { return Pending::default() };
-        let pending = self.quotas.tallies.take(slot.index, slot.word);
-        if pending.count > 0 {
-            self.directory.reported(event.place, pending.count);
-        }
-        pending
+    pub fn take_pending(&self, key: KeyHash) -> Pending {
+        self.told(self.quotas.take_pending(key))
     }
 
     /// Forgets every key; counts not yet reported stay with their events.
@@ -249,7 +243,7 @@ impl Gates {
         tenant: u64,
         now: u64,
     ) -> Option<Result<(), Option<u64>>> {
-        let key = KeyHash { place: mix(event.hash, tenant), rest: 0 };
+        let key = KeyHash { place: mix(event.hash, tenant), rest: mix(tenant, event.hash) };
         loop {
             let slot = self
                 .budgets

@@ -8,6 +8,8 @@ use super::limit::{EMITTED_BITS, State};
 use super::occurrence::Occurrence;
 
 pub(super) const VERSION_BITS: u32 = 10;
+/// A count word also says which event of the directory it is of.
+pub(super) const EVENT_BITS: u32 = 10;
 const VERSION_MASK: u64 = (1 << VERSION_BITS) - 1;
 const STATE_VERSION: u32 = 128 - VERSION_BITS;
 

@@ -8,11 +8,12 @@
 
 use super::atomics::{AtomicU64, AtomicU128, Ordering};
 use super::key::KeyHash;
+use super::label::Named;
 use super::memory::{Carver, Cells};
 use super::slot::{
     Record, Standing, packed, state_version, tag_of, unpacked, value, version, versioned,
 };
-use super::tally::{Named, Tallies};
+use super::tally::{Denial, Pending, Tallies};
 
 /// How many sets of how many ways; and whether keys are told apart by their whole digest.
 #[derive(Clone, Copy, Debug)]
@@ -202,7 +203,18 @@ impl<R: Record> Table<R> {
         displaced: &impl Fn(u32, u64),
     ) -> bool {
         let still_there = || self.holds(slot);
-        self.tallies.add(slot.index, slot.word, now, name, still_there, displaced)
+        let denial = Denial { word: slot.word, now, name };
+        self.tallies.add(slot.index, &denial, still_there, displaced)
+    }
+
+    /// What `key` has had suppressed since somebody was last told.
+    pub(super) fn pending(&self, key: KeyHash) -> Pending {
+        self.find(key).map(|slot| self.tallies.peek(slot.index, slot.word)).unwrap_or_default()
+    }
+
+    /// Hands that over, once.
+    pub(super) fn take_pending(&self, key: KeyHash) -> Pending {
+        self.find(key).map(|slot| self.tallies.take(slot.index, slot.word)).unwrap_or_default()
     }
 
     /// Keeps the window that a call was judged by, for choosing whom to evict.
@@ -212,10 +224,14 @@ impl<R: Record> Table<R> {
         }
     }
 
-    /// The slot at `index`, if a key lives there.
-    pub(super) fn occupied(&self, index: usize) -> Option<Slot> {
-        let word = self.tags[index].load(Ordering::Acquire);
-        (value(word) != 0).then_some(Slot { index, word })
+    /// The tag word of the slot at `index`.
+    pub(super) fn tag_word(&self, index: usize) -> u64 {
+        self.tags[index].load(Ordering::Acquire)
+    }
+
+    /// How many slots a key lives in.
+    pub(super) fn occupied(&self) -> usize {
+        (0..self.slots()).filter(|index| value(self.tag_word(*index)) != 0).count()
     }
 
     /// Forgets every key. Calls made meanwhile land before or after, key by key.
@@ -312,7 +328,7 @@ impl<R: Record> Table<R> {
         let record = self.record(Slot { index, word });
         match record.map_or(Standing::AtRest, |record| record.standing(span, now)) {
             // A count still to be reported is worth a little.
-            Standing::AtRest => Some((1 + u8::from(self.tallies.any(index)), 0)),
+            Standing::AtRest => Some((1 + u8::from(self.tallies.any(index).is_some()), 0)),
             Standing::Live { expiry } => Some((3, expiry)),
             Standing::Suppressing => None,
         }

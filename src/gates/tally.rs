@@ -1,48 +1,44 @@
-//! What each slot's key has had suppressed, since when, and what to call the key in a report.
-
-use std::borrow::Cow;
+//! What each slot's key has had suppressed, and since when.
 
 use super::atomics::{AtomicU64, Ordering};
+use super::label::{Labels, Named};
 use super::memory::{Carver, Cells};
-use super::slot::{value, version, versioned};
-
-const TEXT_WORDS: usize = 14;
-const TEXT_BYTES: usize = TEXT_WORDS * 8;
-const LONGEST_TENANT: usize = 48;
-/// Guard word, description word, text.
-const LABEL_WORDS: usize = 2 + TEXT_WORDS;
-
-const HAS_TENANT: u64 = 1 << 48;
-const HAS_SUBKEY: u64 = 1 << 49;
-const CUT: u64 = 1 << 50;
-
-/// The words behind a key's hash, asked for only when there is something to report of it.
-pub trait Named {
-    /// The event's place in the directory.
-    fn event(&self) -> u32;
-    /// The tenant, where keys are separate for each.
-    fn tenant(&self) -> Option<Cow<'_, str>>;
-    /// The subkey.
-    fn subkey(&self) -> Option<Cow<'_, str>>;
-}
-
-/// What a report calls a key. Texts longer than their room end in `…`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Label {
-    pub(super) event: u32,
-    pub(super) tenant: Option<String>,
-    pub(super) subkey: Option<String>,
-}
+use super::slot::{EVENT_BITS, VERSION_BITS, value, version, versioned};
 
 /// A key's suppressed emissions that nobody has been told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pending {
-    /// How many.
+    /// How many; [`MOST`] stands for that many or more.
     pub count: u64,
     /// Time of the first.
     pub first: u64,
     /// Time of the latest.
     pub last: u64,
+    /// The event's place in the directory.
+    pub(super) event: u32,
+}
+
+const COUNT_BITS: u32 = u64::BITS - VERSION_BITS - EVENT_BITS;
+
+/// The largest count of one key between two reports. There it stays, rather than begin again at 0.
+pub const MOST: u64 = (1 << COUNT_BITS) - 1;
+
+/// A count word: below the version of the key whose it is, the count and the event that it is of.
+fn counted(event: u32, count: u64, version: u64) -> u64 {
+    versioned(u64::from(event) << COUNT_BITS | count, version)
+}
+
+const fn count_of(word: u64) -> u64 {
+    value(word) & MOST
+}
+
+#[allow(clippy::cast_possible_truncation)] // ten bits
+const fn event_of(word: u64) -> u32 {
+    (value(word) >> COUNT_BITS) as u32
+}
+
+const fn one_more(word: u64) -> u64 {
+    if count_of(word) == MOST { word } else { word + (1 << VERSION_BITS) }
 }
 
 /// The counts of all slots of a table.
@@ -50,7 +46,14 @@ pub(super) struct Tallies {
     counts: Cells<AtomicU64>,
     firsts: Cells<AtomicU64>,
     lasts: Cells<AtomicU64>,
-    labels: Cells<AtomicU64>,
+    pub(super) labels: Labels,
+}
+
+/// One call that was denied: the tag word of its key, its time, and its key's name.
+pub(super) struct Denial<'a, N> {
+    pub(super) word: u64,
+    pub(super) now: u64,
+    pub(super) name: &'a N,
 }
 
 impl Tallies {
@@ -58,107 +61,83 @@ impl Tallies {
         let counts = carver.cells(slots);
         let firsts = carver.cells(slots);
         let lasts = carver.cells(slots);
-        let labels = carver.cells(slots * LABEL_WORDS);
+        let labels = Labels::carve(carver, slots);
         Some(Self { counts: counts?, firsts: firsts?, lasts: lasts?, labels: labels? })
     }
 
-    /// Counts one suppressed emission of the key whose tag word is `word`.
+    /// Counts one suppressed emission.
     ///
     /// `still_there` says whether the slot still is that key's; if not, nothing is counted and the
     /// result is false. A count that an earlier key left behind goes to `displaced`.
     #[allow(clippy::inline_always)] // a flood is denial after denial
     #[inline(always)]
-    pub(super) fn add(
+    pub(super) fn add<N: Named>(
         &self,
         slot: usize,
-        word: u64,
-        now: u64,
-        name: &impl Named,
+        denial: &Denial<'_, N>,
         still_there: impl Fn() -> bool,
         displaced: impl Fn(u32, u64),
     ) -> bool {
-        let count = self.counts[slot].load(Ordering::Acquire);
-        if version(count) == version(word) && value(count) > 0 {
-            let next = versioned(value(count) + 1, count);
-            let counted = self.counts[slot].compare_exchange(
-                count,
-                next,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            );
-            if counted.is_ok() {
-                self.lasts[slot].store(now, Ordering::Relaxed);
-                return true;
-            }
+        let seen = self.counts[slot].load(Ordering::Acquire);
+        if version(seen) == version(denial.word)
+            && count_of(seen) > 0
+            && self.exchange(slot, seen, one_more(seen)).is_ok()
+        {
+            self.lasts[slot].store(denial.now, Ordering::Relaxed);
+            return true;
         }
-        self.add_contended_or_first(slot, word, now, name, still_there, displaced)
+        self.add_contended_or_first(slot, denial, still_there, displaced)
     }
 
     #[cold]
-    fn add_contended_or_first(
+    fn add_contended_or_first<N: Named>(
         &self,
         slot: usize,
-        word: u64,
-        now: u64,
-        name: &impl Named,
+        denial: &Denial<'_, N>,
         still_there: impl Fn() -> bool,
         displaced: impl Fn(u32, u64),
     ) -> bool {
-        let mut count = self.counts[slot].load(Ordering::Acquire);
+        let mut seen = self.counts[slot].load(Ordering::Acquire);
         loop {
-            let own = version(count) == version(word);
+            let own = version(seen) == version(denial.word);
             if !own && !still_there() {
                 return false;
             }
-            let first_of_key = !own || value(count) == 0;
-            let left_behind = if own { None } else { self.event(slot) };
-            if first_of_key {
-                self.firsts[slot].store(now, Ordering::Relaxed);
-                self.write_label(slot, word, name);
-            }
-            let next =
-                if own { versioned(value(count) + 1, version(word)) } else { versioned(1, word) };
-            match self.counts[slot].compare_exchange_weak(
-                count,
-                next,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => {
-                    self.lasts[slot].store(now, Ordering::Relaxed);
-                    if let Some(event) = left_behind {
-                        displaced(event, value(count));
+            let next = if own && count_of(seen) > 0 {
+                one_more(seen)
+            } else {
+                // Before the count: who sees that there is one finds its label.
+                self.firsts[slot].store(denial.now, Ordering::Relaxed);
+                self.labels.write(slot, denial.word, denial.name);
+                counted(denial.name.event(), 1, denial.word)
+            };
+            match self.exchange(slot, seen, next) {
+                Ok(()) => {
+                    self.lasts[slot].store(denial.now, Ordering::Relaxed);
+                    if !own {
+                        displaced(event_of(seen), count_of(seen));
                     }
                     return true;
                 }
-                Err(seen) => count = seen,
+                Err(now_there) => seen = now_there,
             }
         }
     }
 
     /// What is pending for the key whose tag word is `word`.
     pub(super) fn peek(&self, slot: usize, word: u64) -> Pending {
-        let count = self.counts[slot].load(Ordering::Acquire);
-        if version(count) == version(word) {
-            self.pending(slot, value(count))
-        } else {
-            Pending::default()
-        }
+        let seen = self.counts[slot].load(Ordering::Acquire);
+        if version(seen) == version(word) { self.pending(slot, seen) } else { Pending::default() }
     }
 
     /// Hands over what is pending for the key whose tag word is `word`, once.
     pub(super) fn take(&self, slot: usize, word: u64) -> Pending {
-        let mut count = self.counts[slot].load(Ordering::Acquire);
-        while version(count) == version(word) && value(count) > 0 {
-            let pending = self.pending(slot, value(count));
-            match self.counts[slot].compare_exchange_weak(
-                count,
-                versioned(0, word),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => return pending,
-                Err(seen) => count = seen,
+        let mut seen = self.counts[slot].load(Ordering::Acquire);
+        while version(seen) == version(word) && count_of(seen) > 0 {
+            let pending = self.pending(slot, seen);
+            match self.exchange(slot, seen, versioned(0, word)) {
+                Ok(()) => return pending,
+                Err(now_there) => seen = now_there,
             }
         }
         Pending::default()
@@ -167,25 +146,17 @@ impl Tallies {
     /// Empties the slot for the key whose tag word is `word`; what an earlier key left behind goes
     /// to `displaced`.
     pub(super) fn hand_over(&self, slot: usize, word: u64, displaced: impl Fn(u32, u64)) {
-        let count = self.counts[slot].load(Ordering::Acquire);
-        if version(count) == version(word) {
-            return;
-        }
-        let event = self.event(slot);
-        let next = versioned(0, word);
-        // Whoever loses this race sees the new version and has nothing left to do.
-        if self.counts[slot]
-            .compare_exchange(count, next, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
-            && let Some(event) = event
-        {
-            displaced(event, value(count));
+        let seen = self.counts[slot].load(Ordering::Acquire);
+        // If a last denial of the earlier key is faster, its count stays for the next denial or drain.
+        if version(seen) != version(word) && self.exchange(slot, seen, versioned(0, word)).is_ok() {
+            displaced(event_of(seen), count_of(seen));
         }
     }
 
-    /// Whether anything is pending, whoever's it is.
-    pub(super) fn any(&self, slot: usize) -> bool {
-        value(self.counts[slot].load(Ordering::Relaxed)) > 0
+    /// Event and count of what is pending in the slot, whichever key's it is.
+    pub(super) fn any(&self, slot: usize) -> Option<(u32, u64)> {
+        let seen = self.counts[slot].load(Ordering::Acquire);
+        (count_of(seen) > 0).then(|| (event_of(seen), count_of(seen)))
     }
 
     /// Forgets every count: what a forked child must not report is its parent's.
@@ -196,93 +167,80 @@ impl Tallies {
         }
     }
 
-    /// What to call the key whose tag word is `word`; `None` if the slot has been handed on.
-    pub(super) fn label(&self, slot: usize, word: u64) -> Option<Label> {
-        let words = self.label_words(slot);
-        if words[0].load(Ordering::Acquire) != word {
-            return None;
-        }
-        let description = words[1].load(Ordering::Relaxed);
-        let mut text = [0_u8; TEXT_BYTES];
-        for (chunk, word) in text.chunks_exact_mut(8).zip(&words[2..]) {
-            chunk.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
-        }
-        if words[0].load(Ordering::Acquire) != word {
-            return None;
-        }
-        let tenant_length = usize::from(description.to_le_bytes()[4]).min(TEXT_BYTES);
-        let subkey_length = usize::from(description.to_le_bytes()[5]);
-        let (tenant, rest) = text.split_at(tenant_length);
-        let subkey = &rest[..subkey_length.min(rest.len())];
-        let shown = |bytes: &[u8], cut: bool| {
-            let ellipsis = if cut { "…" } else { "" };
-            String::from_utf8_lossy(bytes).into_owned() + ellipsis
-        };
-        Some(Label {
-            event: event_of(description),
-            tenant: (description & HAS_TENANT != 0).then(|| shown(tenant, false)),
-            subkey: (description & HAS_SUBKEY != 0).then(|| shown(subkey, description & CUT != 0)),
-        })
+    #[inline]
+    fn exchange(&self, slot: usize, seen: u64, next: u64) -> Result<(), u64> {
+        self.counts[slot]
+            .compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire)
+            .map(drop)
     }
 
-    /// The event of the last key labelled here, if any was.
-    fn event(&self, slot: usize) -> Option<u32> {
-        let words = self.label_words(slot);
-        (words[0].load(Ordering::Acquire) != 0).then(|| event_of(words[1].load(Ordering::Relaxed)))
-    }
-
-    fn label_words(&self, slot: usize) -> &[AtomicU64] {
-        &self.labels[slot * LABEL_WORDS..][..LABEL_WORDS]
-    }
-
-    fn write_label(&self, slot: usize, word: u64, name: &impl Named) {
-        let words = self.label_words(slot);
-        if words[0].load(Ordering::Acquire) == word {
-            return;
-        }
-        let tenant = name.tenant();
-        let subkey = name.subkey();
-        let tenant_text = cut(tenant.as_deref().unwrap_or_default(), LONGEST_TENANT);
-        let whole = subkey.as_deref().unwrap_or_default();
-        let subkey_text = cut(whole, TEXT_BYTES - tenant_text.len());
-        let mut text = [0_u8; TEXT_BYTES];
-        text[..tenant_text.len()].copy_from_slice(tenant_text.as_bytes());
-        text[tenant_text.len()..][..subkey_text.len()].copy_from_slice(subkey_text.as_bytes());
-        let flag = |set: bool, bit: u64| if set { bit } else { 0 };
-        let description = u64::from(name.event())
-            | (tenant_text.len() as u64) << 32
-            | (subkey_text.len() as u64) << 40
-            | flag(tenant.is_some(), HAS_TENANT)
-            | flag(subkey.is_some(), HAS_SUBKEY)
-            | flag(subkey_text.len() < whole.len(), CUT);
-        // All who write under one tag word write the same text; the guard keeps readers out of a
-        // text that belongs to another.
-        words[0].store(0, Ordering::Release);
-        words[1].store(description, Ordering::Relaxed);
-        for (word, chunk) in words[2..].iter().zip(text.chunks_exact(8)) {
-            word.store(u64::from_le_bytes(chunk.try_into().unwrap_or_default()), Ordering::Relaxed);
-        }
-        words[0].store(word, Ordering::Release);
-    }
-
-    fn pending(&self, slot: usize, count: u64) -> Pending {
+    fn pending(&self, slot: usize, word: u64) -> Pending {
         let last = self.lasts[slot].load(Ordering::Relaxed);
         // Stored one after the other by different callers, so they may be seen out of order.
         let first = self.firsts[slot].load(Ordering::Relaxed);
-        Pending { count, first, last: last.max(first) }
+        Pending { count: count_of(word), first, last: last.max(first), event: event_of(word) }
     }
 }
 
-#[allow(clippy::cast_possible_truncation)] // the low half
-const fn event_of(description: u64) -> u32 {
-    description as u32
-}
+#[cfg(all(test, not(loom)))]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a test stops at the first surprise
 
-/// The longest beginning of `text` that has at most `room` bytes.
-fn cut(text: &str, room: usize) -> &str {
-    if text.len() <= room {
-        return text;
+    use std::borrow::Cow;
+
+    use super::*;
+
+    struct Name(u32);
+
+    impl Named for Name {
+        fn event(&self) -> u32 {
+            self.0
+        }
+        fn tenant(&self) -> Option<Cow<'_, str>> {
+            None
+        }
+        fn subkey(&self) -> Option<Cow<'_, str>> {
+            None
+        }
     }
-    let end = (0..=room).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    &text[..end]
+
+    fn tallies() -> Tallies {
+        let mut measuring = Carver::measuring();
+        assert!(Tallies::carve(&mut measuring, 1).is_none());
+        Tallies::carve(&mut Carver::private(measuring.len()).unwrap(), 1).unwrap()
+    }
+
+    #[test]
+    fn a_count_stops_at_its_ceiling_and_keeps_its_event_and_version() {
+        const LAST_EVENT: u32 = (1 << EVENT_BITS) - 1;
+        let (tallies, word) = (tallies(), versioned(77, u64::MAX));
+        tallies.counts[0].store(counted(LAST_EVENT, MOST - 2, word), Ordering::Release);
+        let denial = Denial { word, now: 9, name: &Name(LAST_EVENT) };
+        for expected in [MOST - 1, MOST, MOST, MOST] {
+            assert!(tallies.add(0, &denial, || true, |_, _| unreachable!()));
+            let pending = tallies.peek(0, word);
+            assert_eq!((pending.count, pending.event), (expected, LAST_EVENT));
+        }
+        assert_eq!(tallies.take(0, word).count, MOST);
+        assert!(tallies.add(0, &denial, || true, |_, _| unreachable!()));
+        assert_eq!(tallies.peek(0, word).count, 1);
+    }
+
+    #[test]
+    fn a_full_count_that_is_displaced_goes_to_its_own_event() {
+        let tallies = tallies();
+        tallies.counts[0].store(counted(3, MOST, 1), Ordering::Release);
+        let moved = std::cell::Cell::new((0, 0));
+        tallies.hand_over(0, versioned(5, 2), |event, count| moved.set((event, count)));
+        assert_eq!(moved.get(), (3, MOST));
+        assert_eq!(tallies.any(0), None);
+    }
+
+    #[test]
+    fn a_label_that_two_keys_wrote_into_is_none() {
+        let tallies = tallies();
+        tallies.labels.write(0, 1, &Name(0));
+        assert!(tallies.labels.read(0, 1).is_some());
+        assert!(tallies.labels.read(0, 2).is_none());
+    }
 }
