@@ -1017,21 +1017,13 @@ class Transition:
     One transition of a fire-once gate; a context manager, sync and async.
     """
     def __aenter__(self, /) -> Any: ...
-    def __aexit__(
-        self,
-        /,
-        exc_type: Any | None = None,
-        exc_value: Any | None = None,
-        traceback: Any | None = None,
-    ) -> Any: ...
+    def __aexit__(self, /, *exception) -> Any: ...
     def __enter__(self, /) -> bool: ...
-    def __exit__(
-        self,
-        /,
-        exc_type: Any | None = None,
-        exc_value: Any | None = None,
-        traceback: Any | None = None,
-    ) -> bool: ...
+    def __exit__(self, /, *exception) -> bool:
+        """
+        Ends it; `exception` is the type, the value and the traceback of what the body raised, or three
+        times None.
+        """
     def fail(self, /) -> None:
         """
         End it as if the body had raised: for a body that could not do its work, and says so otherwise.

@@ -286,11 +286,8 @@ impl Gate {
     #[pyo3(signature = (subkey = None))]
     fn check(&self, py: Python<'_>, subkey: Option<&Bound<'_, PyString>>) -> PyResult<Decision> {
         let (verdict, key, now) = self.decide(py, subkey)?;
-        let before = if verdict.allowed() {
-            self.home.core.take_pending(&self.event, key)
-        } else {
-            Pending::default()
-        };
+        let before =
+            if verdict.allowed() { self.home.core.take_pending(key) } else { Pending::default() };
         Ok(Decision {
             allowed: verdict.allowed(),
             suppressed_before: before.count,
@@ -325,7 +322,7 @@ impl Gate {
         let tenant = tenant(py, self.per_tenant);
         let caller = self.caller(tenant.as_ref(), subkey);
         let (key, _) = self.home.quota_key(self.event.hash(), &caller)?;
-        let before = self.home.core.take_pending(&self.event, key);
+        let before = self.home.core.take_pending(key);
         super::gates_reports::tag(py, &self.name, subkey, before)
     }
 

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pyo3::exceptions::PyStopIteration;
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::gates::{Budget, Event, EventSpec, Firing, KeyHash};
 
 use super::errors::raise;
 use super::gates::{Caller, Home, tenant};
 use super::gates_arguments::gate_error;
+use super::ready::Ready;
 
 /// Fires once for each subkey, until it is reset. Made by `Gates.fire_once`.
 #[pyclass(frozen, weakref, module = "interlock.gates")]
@@ -57,7 +58,7 @@ impl FireOnce {
         subkey: Option<&Bound<'py, PyString>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let key = self.key(py, subkey)?;
-        let before = self.home.core.take_pending_once(&self.event, key);
+        let before = self.home.core.take_pending_once(key);
         super::gates_reports::tag(py, &self.name, subkey, before)
     }
 
@@ -158,16 +159,12 @@ impl Transition {
         fired.map(|firing| matches!(firing, Firing::Fired(_)))
     }
 
-    #[pyo3(signature = (exc_type = None, exc_value = None, traceback = None))]
-    #[allow(unused_variables)] // Python's protocol
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        exc_type: Option<&Bound<'_, PyAny>>,
-        exc_value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<bool> {
-        self.settle(py, exc_type.is_none())?;
+    /// Ends it; `exception` is the type, the value and the traceback of what the body raised, or three
+    /// times None.
+    #[pyo3(signature = (*exception))]
+    fn __exit__(&self, py: Python<'_>, exception: &Bound<'_, PyTuple>) -> PyResult<bool> {
+        let succeeded = exception.get_item(0).map_or(true, |kind| kind.is_none());
+        self.settle(py, succeeded)?;
         Ok(false)
     }
 
@@ -177,19 +174,17 @@ impl Transition {
     }
 
     fn __aenter__(&self, py: Python<'_>) -> PyResult<Ready> {
-        self.__enter__(py).map(Ready)
+        ready(py, self.__enter__(py)?)
     }
 
-    #[pyo3(signature = (exc_type = None, exc_value = None, traceback = None))]
-    fn __aexit__(
-        &self,
-        py: Python<'_>,
-        exc_type: Option<&Bound<'_, PyAny>>,
-        exc_value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Ready> {
-        self.__exit__(py, exc_type, exc_value, traceback).map(Ready)
+    #[pyo3(signature = (*exception))]
+    fn __aexit__(&self, py: Python<'_>, exception: &Bound<'_, PyTuple>) -> PyResult<Ready> {
+        ready(py, self.__exit__(py, exception)?)
     }
+}
+
+fn ready(py: Python<'_>, answer: bool) -> PyResult<Ready> {
+    Ok(Ready(Some(answer.into_py_any(py)?)))
 }
 
 impl Transition {
@@ -202,24 +197,5 @@ impl Transition {
             home.core.settle(self.key, token, succeeded, home.clock.now(py, true)?);
         }
         Ok(())
-    }
-}
-
-/// An awaitable that has its result already: entering a transition never suspends.
-#[pyclass(frozen, module = "interlock.gates")]
-pub(super) struct Ready(bool);
-
-#[pymethods]
-impl Ready {
-    const fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    const fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __next__(&self) -> PyResult<()> {
-        Err(PyStopIteration::new_err((self.0,)))
     }
 }

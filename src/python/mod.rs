@@ -14,6 +14,7 @@ mod gates_reports;
 mod gates_shared;
 mod hashing;
 mod org_id;
+mod ready;
 mod reply;
 mod scope;
 mod seal;

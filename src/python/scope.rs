@@ -1,13 +1,14 @@
 //! Binds `tenancy::frame` as scopes to be entered and left.
 
 use parking_lot::Mutex;
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::current::{current, reset_current, set_current};
 use super::errors::raise;
 use super::org_id::parse_org_id;
+use super::ready::Ready;
 use super::tenancy::{Handle, TenantContext, here, refused};
 use crate::tenancy::frame::{self, Link, Successor};
 use crate::tenancy::rules::{Authority, Refusal, Standing, Subject};
@@ -129,7 +130,7 @@ impl Scope {
 
     /// Enters at once: nothing is awaited, so the scope is visible in the task that asked for it.
     fn __aenter__(&self, py: Python<'_>) -> PyResult<Ready> {
-        Ok(Ready { value: Some(self.__enter__(py)?) })
+        Ok(Ready(Some(self.__enter__(py)?.into_any())))
     }
 
     #[pyo3(signature = (exc_type=None, exc=None, traceback=None))]
@@ -141,7 +142,7 @@ impl Scope {
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Ready> {
         self.__exit__(py, exc_type, exc, traceback)?;
-        Ok(Ready { value: None })
+        Ok(Ready(None))
     }
 
     /// Decorates a function or an async function; a generator is refused with a `TypeError`.
@@ -161,27 +162,6 @@ impl Scope {
             self.org_id.as_ref().map(|org_id| org_id.clone_ref(py)),
             self.reason.as_ref().map(|reason| reason.clone_ref(py)),
         )
-    }
-}
-
-/// An awaitable that is ready.
-#[pyclass(module = "interlock.tenancy")]
-pub(super) struct Ready {
-    value: Option<Py<TenantContext>>,
-}
-
-#[pymethods]
-impl Ready {
-    const fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    const fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __next__(&mut self) -> PyResult<()> {
-        Err(PyStopIteration::new_err((self.value.take(),)))
     }
 }
 
