@@ -157,6 +157,8 @@ class DeadlineMiddleware:
             logger.exception("%s: not everything about it could be recorded; it will be tried again", self._event)
 
     async def _emit(self, trip: Trip, scope: Scope, turn: object) -> None:
+        if self._capture is capture_with_sentry:
+            _keep_the_line_from_sentry()
         # The log first: it is the one sink that needs neither a database nor a network.
         await self._once("log", lambda: _log(trip))
         await self._once("capture", lambda: self._capture(trip))
@@ -203,12 +205,17 @@ def capture_with_sentry(trip: Trip) -> None:
     sentry = sys.modules.get("sentry_sdk")
     if sentry is None:
         return
-    from sentry_sdk.integrations.logging import ignore_logger
-
-    ignore_logger(logger.name)  # else the CRITICAL line would be a second event of the same incident
     with sentry.new_scope() as scope:
         scope.set_context("deadline", trip.details)
         sentry.capture_message(trip.event, level="fatal")
+
+
+def _keep_the_line_from_sentry() -> None:
+    """Before it is written: its logging integration would make a second event of the incident out of it."""
+    if "sentry_sdk" in sys.modules:
+        from sentry_sdk.integrations.logging import ignore_logger
+
+        ignore_logger(logger.name)
 
 
 def _clock_check(deadline: datetime) -> Callable[[], bool]:
