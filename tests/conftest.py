@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
@@ -58,3 +60,31 @@ async def tenant_database(postgres_cluster: EmbeddedPostgres, database: str, dat
     finally:
         await owner.close()
     return found
+
+
+StartSentry: TypeAlias = Callable[..., list[dict[str, Any]]]
+
+
+@pytest.fixture
+def start_sentry() -> Iterator[StartSentry]:
+    """Start the real client with options; what it would have sent over the network is in the list that it returns."""
+    import sentry_sdk
+    from sentry_sdk.envelope import Envelope
+    from sentry_sdk.transport import Transport
+
+    class Captured(Transport):
+        def __init__(self, events: list[dict[str, Any]]) -> None:
+            super().__init__()
+            self.events = events
+
+        def capture_envelope(self, envelope: Envelope) -> None:
+            if (event := envelope.get_event()) is not None:
+                self.events.append(dict(event))
+
+    def start(**options: Any) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = []
+        sentry_sdk.init(transport=Captured(events), auto_enabling_integrations=False, **options)
+        return events
+
+    yield start
+    sentry_sdk.init()

@@ -17,7 +17,7 @@ CASES = [json.loads(line) for line in FILE.read_text().splitlines()] if FILE.exi
 
 ELSEWHERE = {
     "cluster": "replayed against PostgreSQL in test_gates_cluster.py",
-    "test_counter_max": "a count has 54 bits, which nobody fills: there is no lower ceiling to set",
+    "test_counter_max": "the ceiling is 2**44 - 1 and cannot be lowered; src/gates/tally.rs counts up to it",
 }
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
-import sentry_sdk
-from sentry_sdk.envelope import Envelope
-from sentry_sdk.transport import Transport
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
@@ -152,29 +149,14 @@ async def test_a_sink_that_hangs_does_not_keep_the_answer_back(caplog: pytest.Lo
     assert "it will be tried again" in caplog.text
 
 
-class Captured(Transport):
-    def __init__(self, options: dict[str, Any] | None = None) -> None:
-        super().__init__(options)
-        self.events: list[Any] = []
-
-    def capture_envelope(self, envelope: Envelope) -> None:
-        if (event := envelope.get_event()) is not None:
-            self.events.append(event)
-
-
-@pytest.fixture
-def sentry() -> Iterator[Captured]:
-    transport = Captured()
-    sentry_sdk.init(transport=transport, auto_enabling_integrations=False)
-    yield transport
-    sentry_sdk.init()
-
-
-async def test_sentry_gets_one_fatal_event_although_it_also_listens_to_the_log(sentry: Captured) -> None:
+async def test_sentry_gets_one_fatal_event_although_it_also_listens_to_the_log(
+    start_sentry: Callable[..., list[Any]],
+) -> None:
+    events = start_sentry()
     async with client(DeadlineMiddleware(APP, deadline=PAST, event="sunset")) as http:
         for _ in range(50):
             await http.get("/")
-    assert [(event["message"], event["level"]) for event in sentry.events] == [("sunset", "fatal")]
+    assert [(event["message"], event["level"]) for event in events] == [("sunset", "fatal")]
 
 
 @pytest.fixture
