@@ -36,6 +36,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                         await topic.shutdown(app)
 
     app = FastAPI(title="Union Station", lifespan=lifespan)
+    app.state.settings = chosen
     for topic in TOPICS:
         if hasattr(topic, "router"):
             app.include_router(topic.router)

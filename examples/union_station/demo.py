@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
+import tempfile
 import threading
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from types import FrameType
 
 import httpx
@@ -32,7 +35,12 @@ def run(*, serve: bool = False, port: int = 0, only: str | None = None) -> int:
             with display.step("Starting an embedded PostgreSQL"):
                 server = stack.enter_context(EmbeddedPostgres())
             with display.step("Creating the roles and migrating as the owner (FORCE RLS)"):
-                settings = asyncio.run(create_database(server))
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="union-station-"))
+                settings = replace(
+                    asyncio.run(create_database(server)),
+                    gates_file=f"{folder}/gates",
+                    operator_key=secrets.token_urlsafe(),
+                )
             with display.step("Starting Union Station under uvicorn"):
                 address = stack.enter_context(running(settings, port=port))
             sections = asyncio.run(_drive(address, settings, display, only))

@@ -50,7 +50,10 @@ def build_harness(settings: Settings) -> IsolationHarness:
         create_org=create_org,
         headers_for=lambda org: {"authorization": f"Bearer {org['api_key']}"},
         admin=settings.admin_dsn,
-        vacuous={"/gates/legacy (function)": "an ASGI function with one constant answer, behind a deadline"},
+        vacuous={
+            "/gates/legacy (function)": "an ASGI function with one constant answer, behind a deadline",
+            "GET /gates/report": "totals of all tenants, for those who run the service alone",
+        },
     )
 
 

@@ -34,6 +34,8 @@ def running(settings: Settings, *, port: int = 0) -> Iterator[str]:
             [
                 *(sys.executable, "-m", "uvicorn", "--factory", "union_station.app:create_app"),
                 *("--fd", str(listener.fileno()), "--log-level", "warning"),
+                # Longer than a client keeps a connection, so that none is closed while it is being used again.
+                *("--timeout-keep-alive", "75"),
             ],
             env={**os.environ, **settings.environment(), "PYTHONPATH": _import_path()},
             pass_fds=[listener.fileno()],

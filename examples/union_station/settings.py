@@ -18,6 +18,10 @@ class Settings:
     owner_dsn: str
     tenant_role: str = "us_app"
     admin_role: str = "us_admin"
+    # The table of gates that all processes of the service share; empty for a table of each one's own.
+    gates_file: str = ""
+    # Opens the pages of those who run the service; empty for nobody.
+    operator_key: str = ""
 
     @classmethod
     def from_environment(cls) -> Self:
