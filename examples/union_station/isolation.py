@@ -114,6 +114,7 @@ async def create_own_database(settings: Settings) -> Settings:
     """A second database on the same server, migrated alike: the live service must not see a policy opened."""
     from union_station.database import SCHEMA
 
+    # interlock: ok it makes a database of its own, as the superuser of the embedded server
     superuser = await asyncpg.connect(settings.owner_dsn, user="postgres", database="postgres")
     try:
         await superuser.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")

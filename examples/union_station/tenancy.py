@@ -66,6 +66,7 @@ async def _run_daemon(pools: TenantPools, station: Station) -> None:
 
 async def tick(pools: TenantPools, station: Station) -> None:
     """One round over all orgs: find them across tenants, then work in the scope of one at a time."""
+    # interlock: ok it shows that the acquire is refused
     station.daemon_refused = await _refusal(lambda: pools.fetch("SELECT org_id FROM notes"))
     with pre_org_resolution_scope("daemon: find the orgs to visit"):
         orgs = [row["org_id"] for row in await pools.fetch("SELECT org_id FROM orgs")]
@@ -96,8 +97,9 @@ async def rows(request: Request, org_id: OrgId) -> dict[str, Any]:
 async def unscoped(request: Request) -> dict[str, str]:
     """Acquire without a scope, as a request without an API key would."""
     pools: TenantPools = request.app.state.pools
-    # A thread of its own has no context: what it starts belongs to nobody.
     loop = asyncio.get_running_loop()
+    # A thread of its own has no context: what it starts belongs to nobody.
+    # interlock: ok it shows that the acquire is refused
     refused = await loop.run_in_executor(None, lambda: asyncio.run(_refusal(lambda: pools.fetch("SELECT 1"))))
     return {"refused": refused}
 
@@ -107,6 +109,7 @@ async def escalation(request: Request, org_id: OrgId) -> dict[str, str]:
     """Reach for all tenants from inside one."""
 
     async def reach() -> object:
+        # interlock: ok it shows that the escalation is refused
         with pre_org_resolution_scope("a handler that wants to see everything"):
             return await request.app.state.pools.fetch("SELECT * FROM notes")
 

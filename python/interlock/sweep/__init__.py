@@ -5,21 +5,25 @@ It reads Python source and runs none of it. The rules are in :mod:`interlock.swe
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from interlock.errors import SweepError
 from interlock.sweep import baseline as baselines
-from interlock.sweep import credentials, emission, fallback, local_settings, placement
+from interlock.sweep import credentials, fallback, internals, placement
+from interlock.sweep.emission import Emission
 from interlock.sweep.entries import EntryFinder
 from interlock.sweep.findings import Finding, Report, Unchecked
 from interlock.sweep.flow import Flows
+from interlock.sweep.local_settings import LocalSettings
+from interlock.sweep.project import Project
 from interlock.sweep.reach import Reach
 from interlock.sweep.rules import RULES, Rule
-from interlock.sweep.scopes import Scopes
 from interlock.sweep.sources import Source, load
-from interlock.sweep.symbols import Project
 
 __all__ = ["RULES", "Finding", "Report", "Rule", "Unchecked", "sweep"]
 
@@ -46,12 +50,29 @@ def sweep(
     if unknown:
         raise SweepError(f"no such rule: {', '.join(sorted(unknown))}: the rules are {', '.join(RULES)}")
     known = None if baseline is None else baselines.read(Path(baseline))
-    sources, unchecked = load(paths)
-    report = Report(unchecked=unchecked, files=len(sources))
-    suppressions = {source.path: source.suppressions for source in sources}
-    for finding in sorted(set(_all_findings(sources))):
+    with _without_collecting():
+        return _swept(paths, chosen, known)
+
+
+@contextlib.contextmanager
+def _without_collecting() -> Iterator[None]:
+    """The trees all live until the end: to look for garbage among them meanwhile costs more than the sweep."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _swept(paths: Iterable[str | os.PathLike[str]], chosen: Collection[str], known: Counter[str] | None) -> Report:
+    loaded = load(paths)
+    report = Report(unchecked=loaded.unchecked, files=len(loaded.sources), tests=loaded.tests)
+    suppressions = {source.path: source.suppressions for source in loaded.sources}
+    for finding in sorted(set(_all_findings(loaded.sources))):
         if finding.rule in chosen:
-            suppressed = _is_suppressed(finding, suppressions[finding.path])
+            suppressed = suppressions[finding.path].covers(finding.line)
             (report.suppressed if suppressed else report.findings).append(finding)
     if known is not None:
         report.findings, report.baselined = baselines.split(report.findings, known)
@@ -59,18 +80,12 @@ def sweep(
 
 
 def _all_findings(sources: list[Source]) -> Iterator[Finding]:
-    project = Project(sources)
-    scopes = Scopes(project)
-    flows = Flows(project, scopes)
-    entries = EntryFinder(project, flows).find()
-    yield from Reach(project, scopes, flows, entries).findings()
-    yield from local_settings.findings(project, flows, entries)
-    yield from credentials.findings(project, flows)
-    yield from fallback.findings(project)
-    yield from placement.findings(project, scopes, flows, entries)
-    yield from emission.findings(project, flows, entries)
-
-
-def _is_suppressed(finding: Finding, suppressions: dict[int, str]) -> bool:
-    """On the finding's line or the line above, and only with a reason."""
-    return bool(suppressions.get(finding.line) or suppressions.get(finding.line - 1))
+    flows = Flows(Project(sources))
+    entries = EntryFinder(flows).find()
+    yield from Reach(flows, entries).findings()
+    yield from LocalSettings(flows, entries).findings()
+    yield from credentials.findings(flows)
+    yield from fallback.findings(flows.project)
+    yield from placement.findings(flows, entries)
+    yield from internals.findings(flows, entries)
+    yield from Emission(flows, entries).findings()

@@ -6,50 +6,57 @@ import ast
 import re
 from collections.abc import Iterator
 
-from interlock.sweep.findings import Finding
-from interlock.sweep.flow import Flow, Flows
-from interlock.sweep.symbols import Function, Module, Project
-from interlock.sweep.text import text_of
+from interlock.sweep.entries import keywords_of
+from interlock.sweep.findings import Finding, finding_at
+from interlock.sweep.flow import Flows
+from interlock.sweep.symbols import Where
+from interlock.sweep.text import PLACEHOLDER, text_of
 
 CONNECTS = {"asyncpg.connect", "asyncpg.create_pool", "asyncpg.connection.connect", "asyncpg.pool.create_pool"}
-WITH_PASSWORD = re.compile(r"postgres(ql)?(\+\w+)?://[^\s/@:]*:[^\s@]+@", re.IGNORECASE)
-PRIVILEGED = re.compile(r"postgres(ql)?(\+\w+)?://\w*(postgres|admin|owner|root|super)\w*@", re.IGNORECASE)
+DSN = re.compile(r"postgres(?:ql)?(?:\+\w+)?://(?P<user>[^\s/@:]*)(?::(?P<password>[^\s@]*))?@", re.IGNORECASE)
+PRIVILEGED = re.compile(r"(^|_|\b)(postgres|admin|owner|root|super|superuser|su)(_|\b|$)", re.IGNORECASE)
+SLOT = re.compile(rf"^({PLACEHOLDER}|\{{\w*\}}|%s|%\(\w+\)s)*$")
+ADDRESSES = {"dsn", "tenant_dsn", "admin_dsn"}
 
 
-def findings(project: Project, flows: Flows) -> Iterator[Finding]:
+def findings(flows: Flows) -> Iterator[Finding]:
     """Every direct connect whose address or password stands in the code."""
-    for function in project.all_functions():
-        yield from _in_flow(project, flows.of(function), function, function.module)
-    for module in project.modules.values():
-        yield from _in_flow(project, flows.of_top_level(module), None, module)
+    for where in flows.project.places():
+        for step in flows.of(where).steps:
+            called = flows.project.resolve(step.node.func, where) or ""
+            if called in CONNECTS or called.rpartition(".")[2] == "create_tenant_pools":
+                what = _credential(flows, step.node, where)
+                if what is not None:
+                    message = (
+                        f"{what} is written in the code: take both DSNs from the settings and connect through "
+                        "`create_tenant_pools`"
+                    )
+                    yield finding_at("IL106", where, step.node, message)
 
 
-def _in_flow(project: Project, flow: Flow, function: Function | None, module: Module) -> Iterator[Finding]:
-    for step in flow.steps:
-        called = project.resolve(step.node.func, function, module) or ""
-        if called in CONNECTS or called.rpartition(".")[2] == "create_tenant_pools":
-            what = _credential(step.node, function, module)
-            if what is not None:
-                yield Finding(
-                    path=module.source.path,
-                    line=step.node.lineno,
-                    column=step.node.col_offset + 1,
-                    rule="IL106",
-                    message=f"{what} is written in the code: take both DSNs from the settings and connect through "
-                    "`create_tenant_pools`",
-                    subject=function.name if function else module.name,
-                )
-
-
-def _credential(node: ast.Call, function: Function | None, module: Module) -> str | None:
-    named = {keyword.arg: keyword.value for keyword in node.keywords}
-    for place in (*node.args[:2], *(named.get(name) for name in ("dsn", "tenant_dsn", "admin_dsn"))):
-        text = text_of(place, function, module) or ""
-        if WITH_PASSWORD.search(text):
-            return "a DSN with its password"
-        if PRIVILEGED.search(text):
-            return "the DSN of a privileged role"
-    password = named.get("password")
-    if isinstance(password, ast.Constant | ast.JoinedStr | ast.Name) and text_of(password, function, module):
-        return "a password"
+def _credential(flows: Flows, node: ast.Call, where: Where) -> str | None:
+    named = list(keywords_of(flows, node, where))
+    addresses = [(value, where) for value in node.args[:2]]
+    addresses += [(value, place) for name, value, place in named if name in ADDRESSES]
+    for value, place in addresses:
+        what = _in_dsn(text_of(flows.project, value, place) or "")
+        if what is not None:
+            return what
+    for name, value, place in named:
+        text = text_of(flows.project, value, place)
+        if name == "password" and text and not SLOT.match(text):
+            return "a password"
+        if name == "user" and text and PRIVILEGED.search(text):
+            return "the name of a privileged role"
     return None
+
+
+def _in_dsn(text: str) -> str | None:
+    """A role and its password count where one of them is written out; an address of settings alone does not."""
+    match = DSN.search(text)
+    if match is None:
+        return None
+    user, password = match.group("user"), match.group("password")
+    if password and not (SLOT.match(password) and SLOT.match(user)):
+        return "a DSN with its password"
+    return "the DSN of a privileged role" if PRIVILEGED.search(user) else None

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from interlock.sweep.symbols import Where
 
 
 @dataclass(frozen=True, order=True)
@@ -15,7 +20,7 @@ class Finding:
         line, column: where, from 1.
         rule: the rule's id, such as ``IL102``.
         message: what is wrong there and what would mend it.
-        trail: for rules about reachability, how unscoped code gets there, outermost first.
+        trail: how unscoped code gets there, outermost first; for a fault of one place the function it is in.
         subject: the function or name concerned; with the rule and path it identifies the finding in a baseline,
             so that a finding keeps its identity when lines move.
 
@@ -36,6 +41,19 @@ class Finding:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def finding_at(rule: str, where: Where, node: ast.AST, message: str, trail: tuple[str, ...] = ()) -> Finding:
+    """Return a finding at a node of a function or module."""
+    return Finding(
+        path=where.module.source.path,
+        line=getattr(node, "lineno", 1),
+        column=getattr(node, "col_offset", 0) + 1,
+        rule=rule,
+        message=message,
+        trail=trail or (where.name,),
+        subject=where.name,
+    )
+
+
 @dataclass(frozen=True, order=True)
 class Unchecked:
     """A file that could not be checked, and why."""
@@ -53,6 +71,7 @@ class Report:
     baselined: list[Finding] = field(default_factory=list)
     unchecked: list[Unchecked] = field(default_factory=list)
     files: int = 0
+    tests: int = 0
 
     def ok(self, *, strict: bool = False) -> bool:
         """Whether a merge may pass; ``strict`` also asks that every file was checked."""

@@ -3,42 +3,69 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
+from interlock.sweep.callables import Callables
+from interlock.sweep.project import Project
+from interlock.sweep.registration import Registrations
 from interlock.sweep.scopes import Scopes
-from interlock.sweep.sources import children, walk
-from interlock.sweep.symbols import Function, Module, Project
-from interlock.sweep.vocabulary import (
-    ACQUIRING_METHODS,
-    GATE_METHODS,
-    LOOP_RUNNERS,
-    POOL_GETTER,
-    POOL_NAME,
-    POOL_TYPES,
-    SCOPED_RUNNERS,
-    TASK_STARTERS,
-    last,
-)
+from interlock.sweep.symbols import Function, Module, Where
+from interlock.sweep.vocabulary import LOOP_RUNNERS, LOOP_RUNNING_METHODS
+
+MAX_DEPTH = 16
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What surrounds a statement: whether a scope, a transaction, a gate's branch."""
+    """What surrounds a statement: a scope, a transaction, a gate's branch, ``if __name__ == "__main__"``."""
 
     scope: str | None = None
     transaction: bool = False
     gate: bool = False
-    loop: bool = False
+    script: bool = False
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A function that a step runs, the scope it runs under, and the functions it was handed through."""
+
+    target: Function
+    scope: str | None
+    through: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Step:
-    """One call, and what it is."""
+    """One call, and what it is.
+
+    Attributes:
+        started: how the work is started, where it runs on its own (a task, a job, a thread).
+        joined: the task ends before this function does.
+
+    """
 
     node: ast.Call
     standing: Standing
     acquires: bool = False
-    calls: Function | None = None
+    edges: tuple[Edge, ...] = ()
+    started: str | None = None
+    joined: bool = False
+
+    def runs_on_import(self, where: Where) -> bool:
+        """Whether it is a module's own statement that runs the work to its end while the module is imported."""
+        runs_loop = self.started in LOOP_RUNNERS | LOOP_RUNNING_METHODS
+        return isinstance(where, Module) and not self.standing.script and (self.started is None or runs_loop)
+
+
+@dataclass(frozen=True)
+class Use:
+    """A parameter that is called or awaited, the scope it is under, and whether it becomes a task."""
+
+    owner: Function
+    parameter: str
+    scope: str | None
+    started: bool = False
 
 
 @dataclass
@@ -46,188 +73,92 @@ class Flow:
     """The calls of a function body (or of a module's top level) and the scopes it opens."""
 
     steps: list[Step] = field(default_factory=list)
-    opened: list[tuple[ast.expr, str, Standing]] = field(default_factory=list)
+    opened: list[Opened] = field(default_factory=list)
     yields: list[tuple[ast.expr, Standing]] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A scope that is opened, and the nodes that run inside it."""
+
+    node: ast.expr
+    kind: str
+    body: tuple[ast.AST, ...]
 
 
 class Flows:
     """Computes and keeps the flow of every function."""
 
-    def __init__(self, project: Project, scopes: Scopes) -> None:
-        self.project, self.scopes = project, scopes
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.scopes = Scopes(project, self)
+        self.callables = Callables(project, self)
+        self.registrations = Registrations(project, self)
         self._flows: dict[int, Flow] = {}
+        self._uses: dict[tuple[Function, str], list[Use]] = {}
+        self._depth = 0
 
-    def of(self, function: Function) -> Flow:
-        """The flow of a function; a scope its decorators open surrounds all of it."""
-        if id(function) not in self._flows:
-            walker = _Walker(self.project, self.scopes, function, function.module)
-            walker.block(function.node.body, Standing(scope=self.scopes.around(function)))
-            self._flows[id(function)] = walker.flow
-        return self._flows[id(function)]
+    def of(self, where: Where) -> Flow:
+        """The flow of a function or of a module's own statements; a scope its decorators open surrounds all of it."""
+        if id(where) not in self._flows:
+            from interlock.sweep.walker import Walker
 
-    def of_top_level(self, module: Module) -> Flow:
-        """The flow of a module's own statements."""
-        walker = _Walker(self.project, self.scopes, None, module)
-        walker.block(module.source.tree.body, Standing())
-        return walker.flow
+            scope = self.scopes.around(where) if isinstance(where, Function) else None
+            self._flows[id(where)] = Flow()  # what a recursion sees
+            self._flows[id(where)] = Walker(self, where).walked(Standing(scope=scope))
+        return self._flows[id(where)]
 
+    def uses(self, function: Function, parameter: str) -> list[Use]:
+        """How a function, or a function inside it, calls one of its parameters."""
+        key = (function, parameter)
+        if key not in self._uses:
+            if self._depth >= MAX_DEPTH:
+                return []
+            self._uses[key] = []  # ends a recursion
+            self._depth += 1
+            try:
+                found = [use for one in _with_nested(function) for use in self.of(one).uses]
+            finally:
+                self._depth -= 1
+            self._uses[key] = [use for use in found if use.owner is function and use.parameter == parameter]
+        return self._uses[key]
 
-class _Walker:
-    """Walks statements in order; functions and classes defined inside are flows of their own."""
+    def decorated(self, factory: Function, call: ast.Call) -> Iterator[tuple[ast.expr, str | None]]:
+        """The arguments of ``decorator(function)`` that the result calls, each with the scope put round it."""
+        for parameter, argument in factory.passed(call):
+            uses = self.uses(factory, parameter)
+            if uses:
+                yield argument, _common_scope(uses)
 
-    def __init__(self, project: Project, scopes: Scopes, function: Function | None, module: Module) -> None:
-        self.project, self.scopes, self.function, self.module = project, scopes, function, module
-        self.flow = Flow()
-        self._passed_to_runner: set[int] = set()
-        self._started_as_task: set[int] = set()
+    def scope_of_decorator(self, decorator: ast.expr, where: Where) -> str | None:
+        """The scope that one of the project's own decorators puts round what it decorates."""
+        kinds = {_common_scope(uses) for uses in self._uses_of_decorated(decorator, where)}
+        return kinds.pop() if len(kinds) == 1 else None
 
-    def block(self, body: list[ast.stmt], standing: Standing) -> None:
-        for statement in body:
-            standing = self._statement(statement, standing)
+    def wraps(self, decorator: ast.expr, where: Where) -> bool:
+        """Whether a decorator of the project calls what it decorates, rather than keep it for later."""
+        return any(self._uses_of_decorated(decorator, where))
 
-    def _statement(self, node: ast.stmt, standing: Standing) -> Standing:
-        """Visit a statement; return the standing of the statements after it in the same block."""
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            for expression in (*node.decorator_list, *node.args.defaults, *node.args.kw_defaults):
-                self._expression(expression, standing)
-        elif isinstance(node, ast.ClassDef):
-            if self.function is None:
-                self.block([child for child in node.body if not isinstance(child, ast.ClassDef)], standing)
-        elif isinstance(node, ast.With | ast.AsyncWith):
-            self._with(node, standing)
-        elif isinstance(node, ast.If):
-            return self._if(node, standing)
-        elif isinstance(node, ast.For | ast.AsyncFor | ast.While):
-            self._expression(node.iter if isinstance(node, ast.For | ast.AsyncFor) else node.test, standing)
-            self.block(node.body, replace(standing, loop=True))
-            self.block(node.orelse, standing)
-        elif isinstance(node, ast.Try | ast.TryStar):
-            for block in (node.body, *(handler.body for handler in node.handlers), node.orelse, node.finalbody):
-                self.block(block, standing)
-        elif isinstance(node, ast.Match):
-            self._expression(node.subject, standing)
-            for case in node.cases:
-                self.block(case.body, standing)
-        else:
-            for child in children(node):
-                if isinstance(child, ast.expr):
-                    standing = self._expression(child, standing)
-        return standing
-
-    def _with(self, node: ast.With | ast.AsyncWith, standing: Standing) -> None:
-        for item in node.items:
-            self._expression(item.context_expr, standing)
-            kind = self.scopes.opened_by(item.context_expr, self.function, self.module)
-            if kind is not None:
-                self.flow.opened.append((item.context_expr, kind, standing))
-                standing = replace(standing, scope=kind)
-            called = item.context_expr.func if isinstance(item.context_expr, ast.Call) else None
-            if isinstance(called, ast.Attribute) and called.attr == "transaction":
-                standing = replace(standing, transaction=True)
-            if self._asks_gate(item.context_expr):
-                standing = replace(standing, gate=True)
-        self.block(node.body, standing)
-
-    def _if(self, node: ast.If, standing: Standing) -> Standing:
-        self._expression(node.test, standing)
-        asked = self._asks_gate(node.test)
-        negated = isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not)
-        self.block(node.body, replace(standing, gate=standing.gate or (asked and not negated)))
-        self.block(node.orelse, replace(standing, gate=standing.gate or (asked and negated)))
-        # `if not gate.allow(): return` gates what follows.
-        leaves = bool(node.body) and isinstance(node.body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)
-        return replace(standing, gate=True) if asked and negated and leaves else standing
-
-    def _expression(self, node: ast.expr | None, standing: Standing) -> Standing:
-        """Record every call in an expression; a scope entered on an exit stack holds for what follows."""
-        pending: list[ast.AST] = [node] if node is not None else []
-        while pending:
-            found = pending.pop()
-            if isinstance(found, ast.Lambda):
-                continue
-            if isinstance(found, ast.Yield | ast.YieldFrom):
-                self.flow.yields.append((found, standing))
-            if isinstance(found, ast.Call):
-                self._call(found, standing)
-                standing = self._entered_on_stack(found, standing)
-            pending.extend(children(found))
-        return standing
-
-    def _call(self, node: ast.Call, standing: Standing) -> None:
-        if id(node) in self._passed_to_runner:
-            standing = replace(standing, scope="tenant")
-        called = self.project.resolve(node.func, self.function, self.module)
-        if last(called) in SCOPED_RUNNERS:
-            # with_tenant(org, fn) and spawn_scoped(coro()) open the scope around what they are given.
-            self._passed_to_runner.update(id(argument) for argument in node.args)
-        elif last(called) == "partial":
-            return
-        if identifier(node.func) in TASK_STARTERS or called in LOOP_RUNNERS:
-            # A task runs on its own: it is an entry, not a call of this function.
-            self._started_as_task.update(id(argument) for argument in node.args)
-        self.flow.steps.append(
-            Step(
-                node,
-                standing,
-                acquires=self.acquires(node, called),
-                calls=None
-                if id(node) in self._started_as_task
-                else self.project.function_at(node.func, self.function, self.module),
-            )
-        )
-
-    def acquires(self, node: ast.Call, called: str | None) -> bool:
-        """Whether a call takes a connection from a pool."""
-        if last(called) == "acquire_connection":
-            return True
-        if not isinstance(node.func, ast.Attribute) or node.func.attr not in ACQUIRING_METHODS:
-            return False
-        receiver = node.func.value
-        known = self.project.type_of(receiver, self.function, self.module)
-        if known is not None and last(known) not in {"Any", "object"}:
-            return known in POOL_TYPES
-        if isinstance(receiver, ast.Await):
-            receiver = receiver.value
-        if isinstance(receiver, ast.Call):
-            name = identifier(receiver.func)
-            return bool(POOL_GETTER.search(name) or POOL_NAME.search(name))
-        return bool(POOL_NAME.search(identifier(receiver)))
-
-    def _entered_on_stack(self, node: ast.Call, standing: Standing) -> Standing:
-        if isinstance(node.func, ast.Attribute) and node.func.attr in {"enter_context", "enter_async_context"}:
-            kind = self.scopes.opened_by(node.args[0], self.function, self.module) if node.args else None
-            if kind is not None:
-                self.flow.opened.append((node, kind, standing))
-                return replace(standing, scope=kind)
-        return standing
-
-    def _asks_gate(self, node: ast.expr) -> bool:
-        for found in walk(node):
-            if isinstance(found, ast.Call) and identifier(found.func) in GATE_METHODS:
-                return True
-            if isinstance(found, ast.Name):
-                bound = self._bound(found.id)
-                if isinstance(bound, ast.Call) and identifier(bound.func) in GATE_METHODS:
-                    return True
-        return False
-
-    def _bound(self, name: str) -> ast.expr | None:
-        scope = self.function
-        while scope is not None:
-            if name in scope.bindings:
-                return scope.bindings[name]
-            scope = scope.parent
-        return None
+    def _uses_of_decorated(self, decorator: ast.expr, where: Where) -> Iterator[list[Use]]:
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        for function in self.callables.called_by(called, where):
+            inner = [function]
+            if isinstance(decorator, ast.Call):
+                is_class = function.owner is not None and function.name.endswith(".__init__")
+                inner = self.callables.of_instance(function.owner) if is_class and function.owner else []
+                inner = inner or self.callables.returned(function)
+            for one in inner:
+                names = [argument.arg for argument in one.arguments() if argument.arg != one.receiver()]
+                if names:
+                    yield self.uses(one, names[0])
 
 
-def identifier(node: ast.expr) -> str:
-    """The last identifier of a name, attribute or subscript: ``pool`` of ``request.app.state.pool``."""
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Subscript):
-        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-            return node.slice.value
-        return identifier(node.value)
-    return ""
+def _common_scope(uses: list[Use]) -> str | None:
+    return uses[0].scope if uses and all(use.scope is not None for use in uses) else None
+
+
+def _with_nested(function: Function) -> Iterator[Function]:
+    yield function
+    for nested in function.functions.values():
+        yield from _with_nested(nested)

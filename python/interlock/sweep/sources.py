@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import ast
-import io
 import os
 import re
-import tokenize
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from interlock.sweep.findings import Unchecked
+from interlock.sweep.suppressions import Suppressions, suppressions_of
 
 MAX_BYTES = 2 * 1024 * 1024
-SKIPPED_FOLDERS = {".git", ".hg", ".tox", ".nox", ".venv", "venv", "node_modules", "__pycache__", "build", "dist"}
-TEST_FILE = re.compile(r"^(test_.*|.*_test|conftest)\.py$")
+SKIPPED_FOLDERS = {
+    ".git", ".hg", ".tox", ".nox", ".venv", "venv", "node_modules", "__pycache__", "build", "dist", "site-packages",
+}  # fmt: skip
+TEST_FILE = re.compile(r"^(test_.*|.*_test|tests|conftest)\.py$")
 TEST_FOLDERS = {"tests", "test", "testing"}
-SUPPRESSION = re.compile(r"#\s*interlock:\s*ok\b[\s:,-]*(?P<reason>.*)$")
 
 
 @dataclass(frozen=True)
@@ -27,51 +27,49 @@ class Source:
 
     Attributes:
         path: as shown in findings.
-        module: its dotted name, from the outermost package folder on.
-        suppressions: line → reason, from ``# interlock: ok <reason>``; the reason may be empty.
+        module: its dotted name, from the outermost package folder on; without packages, from the folder swept.
+        is_package: it is the ``__init__`` of a package.
+        in_package: it lies in one.
 
     """
 
     path: str
     module: str
     is_package: bool
+    in_package: bool
     tree: ast.Module
-    suppressions: dict[int, str]
+    suppressions: Suppressions
 
 
-def load(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[Source], list[Unchecked]]:
+@dataclass
+class Loaded:
+    """The files that were parsed, those that could not be, and how many tests were left out."""
+
+    sources: list[Source] = field(default_factory=list)
+    unchecked: list[Unchecked] = field(default_factory=list)
+    tests: int = 0
+
+
+def load(paths: Iterable[str | os.PathLike[str]]) -> Loaded:
     """Parse every Python file below ``paths`` that is not a test; name what could not be parsed."""
-    sources: list[Source] = []
-    unchecked: list[Unchecked] = []
-    for path in sorted(set(_files(map(Path, paths)))):
-        try:
-            sources.append(_parse(path))
-        except FileNotFoundError:
-            unchecked.append(Unchecked(_shown(path), "no such file or folder"))
-        except (SyntaxError, ValueError, OSError, RecursionError, MemoryError) as error:
-            unchecked.append(Unchecked(_shown(path), _reason(error)))
-    return sources, unchecked
-
-
-def children(node: ast.AST) -> list[ast.AST]:
-    """The child nodes of a node, as ``ast.iter_child_nodes`` gives them, at a third of its cost."""
-    found: list[ast.AST] = []
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if isinstance(value, ast.AST):
-            found.append(value)
-        elif isinstance(value, list):
-            found += [item for item in value if isinstance(item, ast.AST)]
-    return found
-
-
-def walk(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node below and with ``node``, in no particular order."""
-    pending = [node]
-    while pending:
-        current = pending.pop()
-        yield current
-        pending += children(current)
+    loaded = Loaded()
+    seen: set[Path] = set()
+    names: set[str] = set()
+    for root in map(Path, paths):
+        for path in sorted(_files(root, loaded)):
+            try:
+                real = path.resolve()
+                if real in seen:
+                    continue
+                seen.add(real)
+                source = _parse(path, root if root.is_dir() else root.parent, names)
+                names.add(source.module)
+                loaded.sources.append(source)
+            except FileNotFoundError:
+                loaded.unchecked.append(Unchecked(_shown(path), "no such file or folder"))
+            except (SyntaxError, ValueError, OSError, RecursionError, MemoryError) as error:
+                loaded.unchecked.append(Unchecked(_shown(path), _reason(error)))
+    return loaded
 
 
 def is_test(path: Path) -> bool:
@@ -79,52 +77,56 @@ def is_test(path: Path) -> bool:
     return bool(TEST_FILE.match(path.name)) or bool(TEST_FOLDERS.intersection(path.parts[:-1]))
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        for folder, folders, names in os.walk(path):
-            folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
-            for name in names:
+def _files(root: Path, loaded: Loaded) -> Iterator[Path]:
+    if not root.is_dir():
+        if TEST_FILE.match(root.name) and root.exists():
+            loaded.tests += 1
+        else:
+            yield root
+        return
+
+    def refused(error: OSError) -> None:
+        loaded.unchecked.append(Unchecked(_shown(Path(error.filename or root)), _reason(error)))
+
+    for folder, folders, names in os.walk(root, onerror=refused):
+        folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
+        for name in names:
+            if name.endswith(".py"):
                 found = Path(folder, name)
                 # Judged below the path asked for: a project may itself live in a folder called "test".
-                if name.endswith(".py") and not is_test(found.relative_to(path)):
+                if is_test(found.relative_to(root)):
+                    loaded.tests += 1
+                else:
                     yield found
 
 
-def _parse(path: Path) -> Source:
+def _parse(path: Path, root: Path, taken: set[str]) -> Source:
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"larger than {MAX_BYTES} bytes")
     raw = path.read_bytes()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the swept code's own syntax warnings
         tree = ast.parse(raw, filename=str(path))
-    name, is_package = module_name(path)
-    return Source(_shown(path), name, is_package, tree, _suppressions(raw))
+    name = module_name(path, root)
+    while name in taken:  # two scripts of one name: each is a module of its own
+        name += "'"
+    in_package = (path.parent / "__init__.py").exists()
+    return Source(_shown(path), name, path.name == "__init__.py", in_package, tree, suppressions_of(raw, tree))
 
 
-def module_name(path: Path) -> tuple[str, bool]:
-    """Return the dotted name of a file and whether it is a package's ``__init__``."""
+def module_name(path: Path, root: Path) -> str:
+    """Return the dotted name of a file: of its packages, or where there are none of its folders below ``root``."""
     path = path.resolve()
     parts = [] if path.name == "__init__.py" else [path.stem]
     folder = path.parent
-    while (folder / "__init__.py").exists():
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    return ".".join(parts) or path.stem, path.name == "__init__.py"
-
-
-def _suppressions(raw: bytes) -> dict[int, str]:
-    """Comments only: the same words in a string suppress nothing."""
-    if b"interlock:" not in raw:
-        return {}
-    found = {}
-    for token in tokenize.tokenize(io.BytesIO(raw).readline):
-        match = SUPPRESSION.search(token.string) if token.type == tokenize.COMMENT else None
-        if match:
-            found[token.start[0]] = match.group("reason").strip()
-    return found
+    if (folder / "__init__.py").exists():
+        while (folder / "__init__.py").exists():
+            parts.insert(0, folder.name)
+            folder = folder.parent
+    elif folder.is_relative_to(root.resolve()):
+        parts = [*folder.relative_to(root.resolve()).parts, *parts]
+        parts = parts[1:] if parts[0] == "src" and len(parts) > 1 else parts
+    return ".".join(parts) or path.stem
 
 
 def _shown(path: Path) -> str:
@@ -137,4 +139,6 @@ def _shown(path: Path) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, SyntaxError):
         return f"does not parse: {error.msg} (line {error.lineno})"
+    if isinstance(error, RecursionError | MemoryError):
+        return "does not parse: nested too deeply"
     return f"cannot be read: {error or type(error).__name__}"

@@ -1,0 +1,110 @@
+"""IL110: a route module that takes a pool past the router of the scope."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from interlock.sweep.entries import Entries
+from interlock.sweep.findings import Finding, finding_at
+from interlock.sweep.flow import Flows
+from interlock.sweep.project import Project
+from interlock.sweep.symbols import Module
+from interlock.sweep.syntax import children, walk
+from interlock.sweep.vocabulary import last
+
+INTERNAL = {
+    "asyncpg.create_pool",
+    "asyncpg.connect",
+    "asyncpg.pool",
+    "interlock._native",
+    "interlock.tenancy.pools",
+    "interlock.tenancy.connection",
+    "interlock.tenancy.lane",
+}
+RAW_POOL = re.compile(
+    r"^_\w*pools?$|^_*(get_|make_)?(admin|owner|tenant|raw|bypass|superuser|privileged)_(db_|pg_)?pools?$"
+)
+POOL_MODULE = re.compile(r"(^|\.)_\w*pools?(\.|$)")
+
+
+def findings(flows: Flows, entries: Entries) -> Iterator[Finding]:
+    """Imports of pool internals, and private pools taken from an imported module, in modules that define routes."""
+    modules = {handler.module.name: handler.module for handler in entries.handlers}
+    for module in modules.values():
+        annotations = _only_annotated(module)
+        reported: set[str] = set()
+        for node in _running(module.source.tree):
+            for dotted, local in _taken(flows.project, module, node):
+                if dotted not in reported and not (dotted.startswith("asyncpg.pool") and local in annotations):
+                    reported.add(dotted)
+                    message = (
+                        f"a route module imports {dotted}: acquire through the pools of `create_tenant_pools`, which "
+                        "the scope routes"
+                    )
+                    yield finding_at("IL110", module, node, message)
+
+
+def _taken(project: Project, module: Module, node: ast.AST) -> Iterator[tuple[str, str]]:
+    """(what is taken, under which name)."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            if alias.name in INTERNAL or POOL_MODULE.search(alias.name):
+                yield alias.name, alias.asname or alias.name
+    elif isinstance(node, ast.ImportFrom):
+        for alias in node.names:
+            local = alias.asname or alias.name
+            dotted = module.imports.get(local, f"{node.module}.{alias.name}")
+            if _is_internal(project, dotted):
+                yield dotted, local
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in module.imports:
+        dotted = f"{module.imports[node.value.id]}.{node.attr}"
+        home = module.imports[node.value.id]
+        if home in project.modules and (RAW_POOL.search(node.attr) or _is_raw_pool(project, dotted)):
+            yield dotted, node.attr
+
+
+def _is_internal(project: Project, dotted: str) -> bool:
+    owner, _, name = dotted.rpartition(".")
+    return (
+        dotted in INTERNAL
+        or owner in INTERNAL
+        or bool(RAW_POOL.search(name) or POOL_MODULE.search(owner))
+        or _is_raw_pool(project, dotted)
+    )
+
+
+def _is_raw_pool(project: Project, dotted: str) -> bool:
+    owner, _, name = project.canonical(dotted).rpartition(".")
+    home = project.modules.get(owner)
+    if home is None or name not in home.bindings:
+        return False
+    types = {project.type_of(value, home) for value in home.bindings[name]}
+    return bool(types & {"asyncpg.Pool", "asyncpg.pool.Pool"})
+
+
+def _running(tree: ast.Module) -> Iterator[ast.AST]:
+    """The nodes of a module without those under ``if TYPE_CHECKING``."""
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and last(ast.unparse(node.test)) == "TYPE_CHECKING":
+            pending += node.orelse
+            continue
+        yield node
+        pending += reversed(children(node))
+
+
+def _only_annotated(module: Module) -> set[str]:
+    """Names used in annotations and nowhere else."""
+    annotated: set[int] = set()
+    for node in walk(module.source.tree):
+        places = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        annotated.update(id(name) for place in places if place is not None for name in walk(place))
+    used: dict[str, bool] = {}
+    for node in walk(module.source.tree):
+        if isinstance(node, ast.Name):
+            used[node.id] = used.get(node.id, True) and id(node) in annotated
+    imported = set(module.imports)
+    return {name for name in imported if used.get(name, True)}

@@ -1,0 +1,6 @@
+"""Module level."""
+
+import asyncpg
+
+pool = asyncpg.create_pool()
+connection = pool.acquire()

@@ -1,0 +1,5 @@
+"""Get."""
+
+
+def current(headers):
+    return headers.get("workspace_id", 1)

@@ -1,0 +1,5 @@
+"""Or."""
+
+
+def current(request):
+    return request.state.tenant_id or "default"
