@@ -36,8 +36,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.regenerate_baseline:
             report = sweep(args.paths, rules=rules)
-            baseline.write(known, report.findings)
-            sys.stdout.write(f"{known}: {len(report.findings)} findings recorded\n")
+            baseline.write(known, report.findings, rules)
+            unchecked = "".join(f"{place.path}: not checked: {place.reason}\n" for place in report.unchecked)
+            sys.stdout.write(f"{unchecked}{known}: {len(report.findings)} findings recorded\n")
             return 1 if args.strict and report.unchecked else 0
         report = sweep(args.paths, baseline=known if args.baseline or known.exists() else None, rules=rules)
     except SweepError as error:

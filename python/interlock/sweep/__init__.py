@@ -10,6 +10,7 @@ import gc
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from interlock.errors import SweepError
@@ -23,7 +24,7 @@ from interlock.sweep.local_settings import LocalSettings
 from interlock.sweep.project import Project
 from interlock.sweep.reach import Reach
 from interlock.sweep.rules import RULES, Rule
-from interlock.sweep.sources import Source, load
+from interlock.sweep.sources import load
 
 __all__ = ["RULES", "Finding", "Report", "Rule", "Unchecked", "sweep"]
 
@@ -70,17 +71,27 @@ def _swept(paths: Iterable[str | os.PathLike[str]], chosen: Collection[str], kno
     loaded = load(paths)
     report = Report(unchecked=loaded.unchecked, files=len(loaded.sources), tests=loaded.tests)
     suppressions = {source.path: source.suppressions for source in loaded.sources}
-    for finding in sorted(set(_all_findings(loaded.sources))):
+    flows = Flows(Project(loaded.sources))
+    for finding in sorted(set(_all_findings(flows))):
         if finding.rule in chosen:
+            located = replace(finding, places=tuple(_places(flows.project, finding)))
             suppressed = suppressions[finding.path].covers(finding.line)
-            (report.suppressed if suppressed else report.findings).append(finding)
+            (report.suppressed if suppressed else report.findings).append(located)
     if known is not None:
         report.findings, report.baselined = baselines.split(report.findings, known)
     return report
 
 
-def _all_findings(sources: list[Source]) -> Iterator[Finding]:
-    flows = Flows(Project(sources))
+def _places(project: Project, finding: Finding) -> Iterator[tuple[str, int]]:
+    for step in finding.trail:
+        name = step.partition(" (")[0].removeprefix("import of ")
+        function = project.functions.get(name.partition(".<lambda>")[0])
+        module = project.modules.get(name) if function is None else function.module
+        line = function.node.lineno if function is not None else 1
+        yield (finding.path if module is None else module.source.path, line)
+
+
+def _all_findings(flows: Flows) -> Iterator[Finding]:
     entries = EntryFinder(flows).find()
     yield from Reach(flows, entries).findings()
     yield from LocalSettings(flows, entries).findings()

@@ -17,10 +17,11 @@ class Finding:
 
     Attributes:
         path: the file, relative to the folder the sweep ran in, with ``/``.
-        line, column: where, from 1.
+        line, column: where, from 1, in characters.
         rule: the rule's id, such as ``IL102``.
         message: what is wrong there and what would mend it.
         trail: how unscoped code gets there, outermost first; for a fault of one place the function it is in.
+        places: (path, line) of each function of the trail.
         subject: the function or name concerned; with the rule and path it identifies the finding in a baseline,
             so that a finding keeps its identity when lines move.
 
@@ -33,11 +34,12 @@ class Finding:
     message: str
     trail: tuple[str, ...] = ()
     subject: str = ""
+    places: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 
     @property
     def fingerprint(self) -> str:
-        """A digest that survives moved lines: of the rule, the path, the subject and the trail."""
-        text = "\0".join((self.rule, self.path, self.subject, *self.trail))
+        """A digest that survives moved lines and other ways to the place: of the rule, path, subject and message."""
+        text = "\0".join((self.rule, self.path, self.subject, self.message))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -46,7 +48,7 @@ def finding_at(rule: str, where: Where, node: ast.AST, message: str, trail: tupl
     return Finding(
         path=where.module.source.path,
         line=getattr(node, "lineno", 1),
-        column=getattr(node, "col_offset", 0) + 1,
+        column=where.module.source.column(getattr(node, "lineno", 1), getattr(node, "col_offset", 0)),
         rule=rule,
         message=message,
         trail=trail or (where.name,),

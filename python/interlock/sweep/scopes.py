@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from interlock.sweep.flow import Flows
 
 MAX_HOPS = 8
+MAX_DEPTH = 24  # wrappers of wrappers
 # Entered with the capability made at start-up, which is the one sanctioned way out of a tenant.
 BREAK_GLASS = "break-glass"
 
@@ -25,6 +26,7 @@ class Scopes:
         self.project, self.flows = project, flows
         self._wrappers: dict[str, str | None] = {}
         self._around: dict[Function, str | None] = {}
+        self._depth = 0
 
     def opened_by(self, node: ast.expr, where: Where, hops: int = 0) -> str | None:
         """Return the scope that entering (or decorating with) ``node`` opens."""
@@ -100,11 +102,15 @@ class Scopes:
     def _wrapper(self, function: Function) -> str | None:
         """The scope that calling one of the project's own functions opens: it returns it, or yields within it."""
         if function.name not in self._wrappers:
+            if self._depth >= MAX_DEPTH:
+                return None
             self._wrappers[function.name] = None  # ends a recursion
+            self._depth += 1
             kinds = (self.opened_by(value, function) for value in function.returns)
             self._wrappers[function.name] = next((kind for kind in kinds if kind is not None), None) or (
                 self._yielded(function) if self.project.types.is_manager(function) else None
             )
+            self._depth -= 1
         return self._wrappers[function.name]
 
     def _yielded(self, function: Function) -> str | None:

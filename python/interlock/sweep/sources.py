@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import os
 import re
+import tokenize
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -39,6 +41,13 @@ class Source:
     in_package: bool
     tree: ast.Module
     suppressions: Suppressions
+    lines: tuple[str, ...] = ()  # only where they hold other than ASCII
+
+    def column(self, line: int, offset: int) -> int:
+        """The column, from 1 and in characters, of an offset as the parser gives it: from 0 and in UTF-8 bytes."""
+        if 0 < line <= len(self.lines):
+            return len(self.lines[line - 1].encode()[:offset].decode(errors="replace")) + 1
+        return offset + 1
 
 
 @dataclass
@@ -53,12 +62,15 @@ class Loaded:
 def load(paths: Iterable[str | os.PathLike[str]]) -> Loaded:
     """Parse every Python file below ``paths`` that is not a test; name what could not be parsed."""
     loaded = Loaded()
-    seen: set[Path] = set()
+    seen: set[str] = set()
     names: set[str] = set()
     for root in map(Path, paths):
-        for path in sorted(_files(root, loaded)):
+        paths_below = sorted(_files(root, loaded))
+        if not paths_below and not loaded.tests:
+            loaded.unchecked.append(Unchecked(_shown(root), "holds no Python file"))
+        for path in paths_below:
             try:
-                real = path.resolve()
+                real = os.path.realpath(path)
                 if real in seen:
                     continue
                 seen.add(real)
@@ -111,27 +123,35 @@ def _parse(path: Path, root: Path, taken: set[str]) -> Source:
     while name in taken:  # two scripts of one name: each is a module of its own
         name += "'"
     in_package = (path.parent / "__init__.py").exists()
-    return Source(_shown(path), name, path.name == "__init__.py", in_package, tree, suppressions_of(raw, tree))
+    is_package = path.name == "__init__.py"
+    return Source(_shown(path), name, is_package, in_package, tree, suppressions_of(raw, tree), _lines(raw))
+
+
+def _lines(raw: bytes) -> tuple[str, ...]:
+    if raw.isascii():
+        return ()
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
+    return tuple(re.split(r"\r\n|\r|\n", raw.decode(encoding)))
 
 
 def module_name(path: Path, root: Path) -> str:
     """Return the dotted name of a file: of its packages, or where there are none of its folders below ``root``."""
-    path = path.resolve()
+    path, root = Path(os.path.realpath(path)), Path(os.path.realpath(root))
     parts = [] if path.name == "__init__.py" else [path.stem]
     folder = path.parent
     if (folder / "__init__.py").exists():
         while (folder / "__init__.py").exists():
             parts.insert(0, folder.name)
             folder = folder.parent
-    elif folder.is_relative_to(root.resolve()):
-        parts = [*folder.relative_to(root.resolve()).parts, *parts]
+    elif folder.is_relative_to(root):
+        parts = [*folder.relative_to(root).parts, *parts]
         parts = parts[1:] if parts[0] == "src" and len(parts) > 1 else parts
     return ".".join(parts) or path.stem
 
 
 def _shown(path: Path) -> str:
     try:
-        return path.resolve().relative_to(Path.cwd()).as_posix()
+        return Path(os.path.realpath(path)).relative_to(Path.cwd()).as_posix()
     except ValueError:
         return path.as_posix()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-import interlock
+from interlock import sarif
 from interlock.tenancy.probe.findings import Finding, Report, Severity
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
@@ -35,26 +35,9 @@ def as_json(report: Report) -> str:
 
 def as_sarif(report: Report) -> str:
     """The OASIS Static Analysis Results Interchange Format; an object of the database is a logical location."""
-    run = {
-        "tool": {
-            "driver": {
-                "name": "interlock doctor",
-                "version": interlock.__version__,
-                "rules": [{"id": name} for name in sorted({finding.id for finding in report.findings})],
-            }
-        },
-        "results": [_result(finding) for finding in report.findings],
-        "invocations": [
-            {
-                "executionSuccessful": not report.unchecked,
-                "toolExecutionNotifications": [
-                    {"level": "warning", "message": {"text": f"{gap.id}: {gap.reason}"}} for gap in report.unchecked
-                ],
-            }
-        ],
-    }
-    schema = "https://json.schemastore.org/sarif-2.1.0.json"
-    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
+    rules = ({"id": name} for name in sorted({finding.id for finding in report.findings}))
+    gaps = (f"{gap.id}: {gap.reason}" for gap in report.unchecked)
+    return sarif.document("interlock doctor", rules, map(_result, report.findings), gaps)
 
 
 def _result(finding: Finding) -> dict[str, object]:
