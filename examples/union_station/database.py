@@ -34,10 +34,15 @@ async def create_database(server: EmbeddedPostgres, database: str = "union_stati
     # A runtime role that can create temporary tables can shadow real ones.
     server.execute(f'REVOKE TEMPORARY ON DATABASE "{database}" FROM PUBLIC')
     settings = settings_for(server, database)
+    await create_tables(settings)
+    return settings
+
+
+async def create_tables(settings: Settings) -> None:
+    """Create Interlock's tables and the service's own, as their owner."""
     owner = await asyncpg.connect(settings.owner_dsn)
     try:
-        await migrate(owner, tenant_role=ROLES.app, admin_role=ROLES.admin)
+        await migrate(owner, tenant_role=settings.tenant_role, admin_role=settings.admin_role)
         await owner.execute(SCHEMA.read_text())
     finally:
         await owner.close()
-    return settings

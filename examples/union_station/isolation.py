@@ -9,10 +9,10 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from fastapi import APIRouter
 
-from interlock.schema import migrate
 from interlock.testing.harness import IsolationHarness
 from interlock.testing.mutate import Mutation, mutations
 from interlock.testing.report import Report
+from union_station.database import create_tables
 from union_station.section import Client, Figure, Section
 from union_station.settings import Settings
 
@@ -112,8 +112,6 @@ async def _execute(settings: Settings, statement: str) -> None:
 
 async def create_own_database(settings: Settings) -> Settings:
     """A second database on the same server, migrated alike: the live service must not see a policy opened."""
-    from union_station.database import SCHEMA
-
     # interlock: ok it makes a database of its own, as the superuser of the embedded server
     superuser = await asyncpg.connect(settings.owner_dsn, user="postgres", database="postgres")
     try:
@@ -127,12 +125,7 @@ async def create_own_database(settings: Settings) -> Settings:
         tenant_role=settings.tenant_role,
         admin_role=settings.admin_role,
     )
-    owner = await asyncpg.connect(own.owner_dsn)
-    try:
-        await migrate(owner, tenant_role=own.tenant_role, admin_role=own.admin_role)
-        await owner.execute(SCHEMA.read_text())
-    finally:
-        await owner.close()
+    await create_tables(own)
     return own
 
 

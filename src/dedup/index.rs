@@ -223,7 +223,7 @@ impl Index {
         let slot = shard.insert(entry).ok_or(full)?;
         shard.point(slot);
         let place = Place { number: proposed.number, slot, selector: proposed.id.selector() };
-        self.neighbours.add(proposed.org(), proposed.logical_keys(), place);
+        self.neighbours.add(&proposed, place);
         Ok(())
     }
 
@@ -296,7 +296,7 @@ impl Index {
         if !to.in_flight() {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
             let place = Place { number: changed.number, slot, selector: changed.id.selector() };
-            self.neighbours.remove(changed.org(), changed.logical_keys(), place);
+            self.neighbours.remove(&changed, place);
             if !(to.cools_down() && self.settings.cooldown.is_some()) {
                 shard.unpoint(slot);
             }
@@ -317,7 +317,7 @@ impl Index {
     }
 
     fn neighbours_of(&self, own: &Entry, now: i64) -> (Vec<Entry>, Vec<Entry>) {
-        let places = self.neighbours.of(own.org(), own.logical_keys(), own.number, SHOWN);
+        let places = self.neighbours.of(own, SHOWN);
         let mut cluster = Vec::new();
         let mut related = Vec::new();
         for place in places {

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 
-use super::entry::target_of;
+use super::entry::{Proposed, target_of};
 
 /// Where an entry is. The number tells it from a later one in the same slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,14 +40,9 @@ impl Neighbours {
         Self { shards, digests }
     }
 
-    pub(super) fn add<'a>(
-        &self,
-        org: Option<&str>,
-        keys: impl Iterator<Item = &'a str>,
-        place: Place,
-    ) {
-        for key in keys {
-            let (target, verb) = self.digests_of(org, key);
+    pub(super) fn add(&self, entry: &Proposed, place: Place) {
+        for key in entry.logical_keys() {
+            let (target, verb) = self.digests_of(entry.org(), key);
             let mut shard = self.shard(target).lock();
             shard
                 .entry(target)
@@ -56,14 +51,9 @@ impl Neighbours {
         }
     }
 
-    pub(super) fn remove<'a>(
-        &self,
-        org: Option<&str>,
-        keys: impl Iterator<Item = &'a str>,
-        place: Place,
-    ) {
-        for key in keys {
-            let (target, verb) = self.digests_of(org, key);
+    pub(super) fn remove(&self, entry: &Proposed, place: Place) {
+        for key in entry.logical_keys() {
+            let (target, verb) = self.digests_of(entry.org(), key);
             let mut shard = self.shard(target).lock();
             if shard.get_mut(&target).is_some_and(|members| members.remove(verb, place)) {
                 shard.remove(&target);
@@ -71,18 +61,13 @@ impl Neighbours {
         }
     }
 
-    /// The oldest entries with the same verb and target as one of `keys`, and those with another verb, at most
-    /// `at_most` of each for a key; without `own`.
-    pub(super) fn of<'a>(
-        &self,
-        org: Option<&str>,
-        keys: impl Iterator<Item = &'a str>,
-        own: u64,
-        at_most: usize,
-    ) -> BTreeSet<Place> {
+    /// The oldest entries with the same verb and target as a logical key of `entry`, and those with another verb, at most
+    /// `at_most` of each for a key; without `entry` itself.
+    pub(super) fn of(&self, entry: &Proposed, at_most: usize) -> BTreeSet<Place> {
+        let own = entry.number;
         let mut found = BTreeSet::new();
-        for key in keys {
-            let (target, verb) = self.digests_of(org, key);
+        for key in entry.logical_keys() {
+            let (target, verb) = self.digests_of(entry.org(), key);
             match self.shard(target).lock().get(&target) {
                 None => {}
                 Some(Members::One(_, place)) => {

@@ -95,6 +95,8 @@ $$;
 CREATE OR REPLACE FUNCTION interlock.yield_to_earlier(
   inserted interlock.proposals, former bytea, cooldown interval, OUT relation text, OUT earlier interlock.proposals
 ) LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+  hash bytea;
 BEGIN
   IF former IS NOT NULL THEN
     PERFORM interlock.let_lapse(inserted.org_id, inserted.kind, former);
@@ -105,18 +107,19 @@ BEGIN
       RETURNING p.* INTO earlier;
     relation := CASE WHEN FOUND THEN 'in_flight' END;
   END IF;
-  IF relation IS NULL AND cooldown IS NOT NULL THEN
+  FOREACH hash IN ARRAY ARRAY[inserted.content_hash, former] LOOP
+    EXIT WHEN relation IS NOT NULL OR cooldown IS NULL;
     UPDATE interlock.proposals p
       SET seen_count = p.seen_count + inserted.seen_count, last_seen_at = clock_timestamp()
       WHERE (p.org_id, p.id) = (
         SELECT e.org_id, e.id FROM interlock.proposals e
-        WHERE e.org_id = inserted.org_id AND e.kind = inserted.kind AND e.content_hash IN (inserted.content_hash, former)
+        WHERE e.org_id = inserted.org_id AND e.kind = inserted.kind AND e.content_hash = hash
           AND e.state IN ('completed', 'cancelled') AND e.ended_at > clock_timestamp() - cooldown
           AND e.target_state IS NOT DISTINCT FROM inserted.target_state
         ORDER BY e.ended_at DESC LIMIT 1)
       RETURNING p.* INTO earlier;
     relation := CASE WHEN FOUND THEN 'cooldown' END;
-  END IF;
+  END LOOP;
   IF relation IS NULL THEN
     relation := 'new';
     earlier := inserted;
@@ -150,12 +153,14 @@ DECLARE
        LIMIT at_most)) AS near);
 BEGIN
   RETURN QUERY
-    SELECT CASE WHEN p.logical_keys && proposed.logical_keys THEN 'cluster' ELSE 'related' END, p
-    FROM interlock.proposals p
-    WHERE p.org_id = proposed.org_id AND p.id = ANY (found)
-      AND p.state IN ('pending', 'executing', 'interrupted')
-      AND (p.state <> 'pending' OR p.lease_until > clock_timestamp())
-    ORDER BY p.first_seen_at, p.id;
+    -- Apart from the conditions on the state, which would make the partial indexes look useful.
+    WITH near AS MATERIALIZED (
+      SELECT p FROM interlock.proposals p WHERE p.org_id = proposed.org_id AND p.id = ANY (found))
+    SELECT CASE WHEN (n.p).logical_keys && proposed.logical_keys THEN 'cluster' ELSE 'related' END, n.p
+    FROM near n
+    WHERE (n.p).state IN ('pending', 'executing', 'interrupted')
+      AND ((n.p).state <> 'pending' OR (n.p).lease_until > clock_timestamp())
+    ORDER BY (n.p).first_seen_at, (n.p).id;
 END
 $$;
 

@@ -25,7 +25,7 @@ from interlock.schema import migrate
 from interlock.testing import EmbeddedPostgres
 from interlock.testing.roles import Roles
 
-HERE = Path(__file__).parent / "dedup_attack"
+HERE = Path(__file__).parent / "attack"
 sys.path.insert(0, str(HERE))
 
 from checker import ROWS, read_logs, violations  # noqa: E402 - a folder of this test alone
