@@ -351,12 +351,21 @@ class DedupIndex:
         The entries in flight, oldest first: of one org, or of all where neither scope nor `org_id` says which.
         """
     def propose(
-        self, /, proposal: Proposal, *, org_id: Incomplete = ...
+        self,
+        /,
+        proposal: Proposal,
+        *,
+        formerly: Proposal | None = None,
+        org_id: Incomplete = ...,
     ) -> DedupDecision:
         """
         Holds a proposal unless an equal one is in flight or cooling down, and says which.
 
-        Raises `DedupIndexFull`, and `ScopeMissing` in `pre_org_resolution_scope`, which is no org.
+        `formerly` is the same action as an earlier release described it, which gave it another identity: it is a
+        duplicate under either.
+
+        Raises `DedupIndexFull`, `ScopeMissing` in `pre_org_resolution_scope`, which is no org, and `ValueError` if
+        `formerly` is of another kind.
         """
     def restore(self, /, snapshot: bytes) -> None:
         """

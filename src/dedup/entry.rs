@@ -54,6 +54,8 @@ pub struct Proposed {
     pub(super) realm: Arc<Realm>,
     /// The first 12 hexadecimal digits of the digest of the canonical form.
     pub cmd_hash: [u8; 6],
+    /// Which release of the canonical forms made the identity.
+    pub canon_version: i16,
     pub(super) texts: Texts,
 }
 

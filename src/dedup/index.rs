@@ -8,6 +8,7 @@ use foldhash::quality::RandomState;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::entry::{Entry, Id, Proposed, Texts, target_of};
+use super::identity::CANON_VERSION;
 use super::neighbours::{Neighbours, Place};
 use super::shard::{Key, Shard};
 use super::{IndexError, LifecycleState};
@@ -40,10 +41,18 @@ pub struct Candidate<'a> {
     pub kind: &'a str,
     /// Its identity.
     pub content_hash: &'a [u8; 32],
+    /// The identity that an earlier canonical form gave it, where entries may still have that.
+    pub former_hash: Option<&'a [u8; 32]>,
     /// The first bytes of the digest of the canonical form.
     pub cmd_hash: [u8; 6],
     /// The proposer's label.
     pub display_id: Option<&'a str>,
+}
+
+impl<'a> Candidate<'a> {
+    fn key(&self, content_hash: &'a [u8; 32]) -> Key<'a> {
+        Key { org: self.org, kind: self.kind, content_hash }
+    }
 }
 
 /// Why a proposal is or is not a duplicate.
@@ -115,10 +124,12 @@ impl Index {
         logical_keys: impl FnOnce() -> I,
         now: i64,
     ) -> Result<Decision, IndexError> {
-        let key =
-            Key { org: candidate.org, kind: candidate.kind, content_hash: candidate.content_hash };
+        let key = candidate.key(candidate.content_hash);
         let selector = key.selector();
-        if let Some(decision) = self.collapse(&mut self.lock(selector), key, now) {
+        if let Some(decision) = self.collapse_former(candidate, now) {
+            return Ok(decision);
+        }
+        if let Some(decision) = self.collapse(&mut self.lock(selector), key, |_| true, now) {
             return Ok(decision);
         }
         let full = IndexError::Full { capacity: self.settings.capacity };
@@ -126,7 +137,7 @@ impl Index {
         self.reserve(now)?;
         let mut shard = self.lock(selector);
         // Another thread may have proposed the same meanwhile.
-        if let Some(decision) = self.collapse(&mut shard, key, now) {
+        if let Some(decision) = self.collapse(&mut shard, key, |_| true, now) {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
             return Ok(decision);
         }
@@ -138,6 +149,7 @@ impl Index {
             number,
             realm: shard.realm(candidate.org, candidate.kind),
             cmd_hash: candidate.cmd_hash,
+            canon_version: CANON_VERSION,
             texts,
         };
         let stored = Entry {
@@ -258,8 +270,25 @@ impl Index {
         if take() { Ok(()) } else { Err(IndexError::Full { capacity }) }
     }
 
-    /// The decision where the proposal is a duplicate.
-    fn collapse(&self, shard: &mut Shard, key: Key<'_>, now: i64) -> Option<Decision> {
+    /// The decision where the proposal has a former identity too, and is a duplicate under either: of what is in flight
+    /// before what cools down.
+    fn collapse_former(&self, candidate: Candidate<'_>, now: i64) -> Option<Decision> {
+        let hashes = [candidate.content_hash, candidate.former_hash?];
+        [Reason::InFlight, Reason::Cooldown].into_iter().find_map(|wanted| {
+            hashes.into_iter().map(|hash| candidate.key(hash)).find_map(|key| {
+                self.collapse(&mut self.lock(key.selector()), key, |reason| reason == wanted, now)
+            })
+        })
+    }
+
+    /// The decision where the proposal is a duplicate for a reason that counts.
+    fn collapse(
+        &self,
+        shard: &mut Shard,
+        key: Key<'_>,
+        counts: impl Fn(Reason) -> bool,
+        now: i64,
+    ) -> Option<Decision> {
         let slot = shard.find(key)?;
         self.settle(shard, slot, now);
         let entry = shard.get(slot)?;
@@ -269,6 +298,9 @@ impl Index {
             let cooldown = self.settings.cooldown.filter(|_| entry.state.cools_down())?;
             (now < entry.ended.saturating_add(cooldown)).then_some(Reason::Cooldown)?
         };
+        if !counts(reason) {
+            return None;
+        }
         let stored = shard.change(slot, |entry| {
             entry.seen_count += 1;
             entry.last_seen = now;

@@ -37,6 +37,7 @@ struct Record {
     last_seen: i64,
     lease_until: Option<i64>,
     ended: i64,
+    canon_version: i16,
 }
 
 impl Index {
@@ -94,6 +95,7 @@ impl Index {
             number: self.next_number(),
             realm: shard.realm(record.org.as_deref(), &record.kind),
             cmd_hash: bytes(&record.cmd_hash)?,
+            canon_version: record.canon_version,
             texts: texts.ok_or_else(|| not_a_snapshot("its texts are too long"))?,
         };
         let entry = Entry {
@@ -149,6 +151,7 @@ impl From<&Entry> for Record {
             last_seen: entry.last_seen,
             lease_until: entry.lease_until,
             ended: entry.ended,
+            canon_version: entry.canon_version,
         }
     }
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,6 +13,7 @@ import asyncpg
 import pytest
 
 from interlock.dedup import ApprovalStore, Proposal
+from interlock.dedup import store_rows as rows
 from interlock.errors import (
     InterlockError,
     ProposalNotFound,
@@ -92,6 +95,12 @@ async def test_settings_and_words_are_checked(pools, store):
         await store.transition(uuid4(), "paused", by="operator")
 
 
+async def test_pools_whose_setting_the_policies_do_not_read_are_refused(pools_on, database):
+    async with pools_on(database, guc="app.tenant") as pools:
+        with pytest.raises(ValueError, match=r"app\.current_org_id.*app\.tenant"):
+            ApprovalStore(pools)
+
+
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])
 async def test_stricter_isolation_works_or_says_try_again(pools_on, database, level):
     settings = {"default_transaction_isolation": level}
@@ -143,3 +152,52 @@ async def test_a_database_that_was_not_migrated_says_so(postgres_cluster, pools_
         assert isinstance(caught.value, InterlockError)
     finally:
         postgres_cluster.drop_database(name)
+
+
+@pytest.fixture
+def rival(pools):
+    """Propose in a transaction of its own that is still open, and end it as asked."""
+
+    @asynccontextmanager
+    async def uncommitted(proposal: Proposal) -> AsyncIterator[Any]:
+        arguments = (*rows.Batch.of([proposal]).arguments(None), timedelta(seconds=60), None, 1)
+        async with pools.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.fetch(rows.PROPOSE, *arguments)
+            yield transaction
+
+    return uncommitted
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+async def test_a_rival_that_a_snapshot_cannot_see_is_a_conflict_to_retry(
+    pools_on, database, level, rival, somebody_waits
+):
+    settings = {"default_transaction_isolation": level}
+    async with pools_on(database, server_settings=settings, max_size=1) as strict:
+        store = ApprovalStore(strict, lease=60)
+        with tenant_scope("a"):
+            async with rival(STOP) as transaction:
+                waiting = asyncio.create_task(store.propose(STOP))
+                await somebody_waits()
+                await transaction.commit()
+            with pytest.raises(StoreConflict) as caught:
+                await waiting
+            assert (caught.value.retryable, caught.value.sqlstate) == (True, "40001")
+            assert (await store.propose(STOP)).reason == "in_flight"
+
+
+async def test_a_connection_lost_in_the_middle_leaves_nothing(store, db, rival, somebody_waits, postgres_cluster):
+    with tenant_scope("a"):
+        async with rival(STOP) as transaction:
+            waiting = asyncio.create_task(store.propose(STOP))
+            await somebody_waits()
+            pid = await db.fetchval("SELECT pid FROM pg_locks WHERE NOT granted")
+            postgres_cluster.execute(f"SELECT pg_terminate_backend({pid})")
+            with pytest.raises(StoreConnectionLost) as caught:
+                await waiting
+            assert caught.value.retryable
+            await transaction.rollback()
+        again = await store.propose(STOP)
+        assert (again.reason, again.stored.seen_count) == ("new", 1)

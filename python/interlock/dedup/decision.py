@@ -11,7 +11,9 @@ from interlock.dedup.lifecycle import LifecycleState
 __all__ = ["DedupDecision", "dedup_proposals", "target_of"]
 
 
-def dedup_proposals(new: Proposal | Mapping[str, Any], existing: Iterable[Any]) -> DedupDecision:
+def dedup_proposals(
+    new: Proposal | Mapping[str, Any], existing: Iterable[Any], *, formerly: Proposal | None = None
+) -> DedupDecision:
     """Decide about ``new`` from a snapshot of one org's proposals, storing nothing.
 
     Args:
@@ -20,19 +22,22 @@ def dedup_proposals(new: Proposal | Mapping[str, Any], existing: Iterable[Any]) 
             ``cmd_hash``, and ``logical_keys`` (or ``logical_key``). All states may be in it: those in flight count. A
             row that has only the 12 digits of ``cmd_hash`` is compared by them, which a forged payload can match:
             give ``content_hash`` where there is one.
+        formerly: the same action as an earlier release described it: ``new`` is a duplicate under either identity.
 
     Raises:
         UnknownState: a row has a state that the lifecycle does not have.
-        ValueError: the rows belong to more than one org.
+        ValueError: the rows belong to more than one org, or ``formerly`` is of another kind.
 
     """
     proposal = new if isinstance(new, Proposal) else Proposal.shell(new["command"], display_id=new.get("id"))
+    if formerly is not None:
+        require_kind(proposal, formerly)
     rows = [_Row(row) for row in existing]
     if len({row.org_id for row in rows}) > 1:
         raise ValueError("existing mixes rows of several orgs: decide from the snapshot of one")
     in_flight = [row for row in rows if row.state.in_flight]
     for row in in_flight:
-        if row.is_same(proposal):
+        if row.is_same(proposal) or (formerly is not None and row.is_same(formerly)):
             return DedupDecision(True, collapsed_into=row.given, reason="in_flight")
     keys = set(proposal.logical_keys)
     targets = {target_of(key) for key in keys}
@@ -43,6 +48,12 @@ def dedup_proposals(new: Proposal | Mapping[str, Any], existing: Iterable[Any]) 
         logical_cluster=tuple(row.given for row in cluster),
         related=tuple(row.given for row in related),
     )
+
+
+def require_kind(proposal: Proposal, former: Proposal) -> None:
+    """Raise ``ValueError`` if what a proposal formerly was is of another kind, which no canonical form explains."""
+    if former.kind != proposal.kind:
+        raise ValueError(f"formerly is of kind {former.kind!r}, and the proposal of kind {proposal.kind!r}")
 
 
 def target_of(logical_key: str) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Seconds = float | timedelta
 
 MAX_BATCH = 10_000
+POLICY_SETTING = "app.current_org_id"
 NEIGHBOURS = 100
 """How many rows of a cluster, and how many related ones, a decision shows at most for each logical key."""
 
@@ -44,43 +45,66 @@ class ApprovalStore:
         cooldown: for how long after an equal proposal was completed or cancelled a new one collapses into it; None
             for not at all.
 
+    Raises:
+        ValueError: a duration is not positive, or the pools have another ``guc`` than the one that the policies of
+            ``interlock.schema`` read.
+
     """
 
     def __init__(self, pools: TenantPools, *, lease: Seconds = 3600.0, cooldown: Seconds | None = None) -> None:
+        if pools.plan.guc != POLICY_SETTING:
+            raise ValueError(
+                f"the policies of interlock.proposals read {POLICY_SETTING}, and these pools set {pools.plan.guc}: "
+                "create pools without guc= for the store"
+            )
         self._pools = pools
         self._lease = _duration("lease", lease)
         self._cooldown = None if cooldown is None else _duration("cooldown", cooldown)
 
-    async def propose(self, proposal: Proposal, *, target_state: str | bytes | None = None) -> DedupDecision:
+    async def propose(
+        self,
+        proposal: Proposal,
+        *,
+        target_state: str | bytes | None = None,
+        formerly: Proposal | None = None,
+    ) -> DedupDecision:
         """Store a proposal unless an equal one is in flight or cooling down; one round trip.
 
         Args:
             proposal: what is proposed.
             target_state: a fingerprint of what the action would change. A cooldown applies only where it is equal to
                 the one given before: what was right for the old state may be needed again for the new one.
+            formerly: the same action as an earlier release described it, which gave it another identity. It is a
+                duplicate under either, so that rows in flight keep their place over an upgrade.
 
         """
-        return (await self.propose_many([proposal], target_states=[target_state]))[0]
+        return (await self.propose_many([proposal], target_states=[target_state], formerly=[formerly]))[0]
 
     async def propose_many(
-        self, proposals: Sequence[Proposal], *, target_states: Sequence[str | bytes | None] | None = None
+        self,
+        proposals: Sequence[Proposal],
+        *,
+        target_states: Sequence[str | bytes | None] | None = None,
+        formerly: Sequence[Proposal | None] | None = None,
     ) -> list[DedupDecision]:
         """Propose all of them in one transaction and one round trip, all or none; answers by position.
 
         Equal proposals within the batch collapse into the first. Any two batches lock in the same order.
 
         Raises:
-            ValueError: more than 10,000 proposals, or not as many target states as proposals.
+            ValueError: more than 10,000 proposals, not as many target states or former ones as proposals, or a former
+                one of another kind.
 
         """
         _require_tenant("propose")
         if len(proposals) > MAX_BATCH:
             raise ValueError(f"{len(proposals)} proposals in one batch: propose at most {MAX_BATCH} at once")
-        if target_states is not None and len(target_states) != len(proposals):
-            raise ValueError(f"{len(target_states)} target states for {len(proposals)} proposals")
+        for name, given in (("target states", target_states), ("former proposals", formerly)):
+            if given is not None and len(given) != len(proposals):
+                raise ValueError(f"{len(given)} {name} for {len(proposals)} proposals")
         if not proposals:
             return []
-        batch = rows.Batch.of(proposals)
+        batch = rows.Batch.of(proposals, formerly)
         arguments = batch.arguments(target_states)
         return batch.decisions(await self._fetch(rows.PROPOSE, *arguments, self._lease, self._cooldown, NEIGHBOURS))
 

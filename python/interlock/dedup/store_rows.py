@@ -8,7 +8,7 @@ from hashlib import sha256
 from itertools import accumulate, chain
 from typing import Any
 
-from interlock.dedup.decision import DedupDecision
+from interlock.dedup.decision import DedupDecision, require_kind
 from interlock.dedup.lifecycle import LifecycleState
 from interlock.dedup.proposal import CANON_VERSION, Proposal
 from interlock.dedup.stored import StoredProposal
@@ -108,7 +108,7 @@ class Batch:
         return [
             [proposal.kind for proposal in proposals],
             [bytes.fromhex(proposal.content_hash) for proposal in proposals],
-            [_former_hash(self.formers[first] if self.formers else None) for first in firsts],
+            [self._former_hash(group) for group in self.groups],
             [proposal.cmd_hash for proposal in proposals],
             list(chain.from_iterable(keys)),
             list(accumulate(map(len, keys))),
@@ -119,6 +119,17 @@ class Batch:
             [len(group) for group in self.groups],
             CANON_VERSION,
         ]
+
+    def _former_hash(self, group: list[int]) -> bytes | None:
+        """The hash that an earlier release gave one content, from the first proposal of it that says."""
+        if self.formers is None:
+            return None
+        proposal = self.proposals[group[0]]
+        for former in (self.formers[position] for position in group):
+            if former is not None and former.content_hash != proposal.content_hash:
+                require_kind(proposal, former)
+                return bytes.fromhex(former.content_hash)
+        return None
 
     def decisions(self, rows: Sequence[Row]) -> list[DedupDecision]:
         """Return one decision for each proposal, by its position."""
@@ -148,10 +159,6 @@ def _decision_of(answer: Sequence[Row]) -> DedupDecision:
 
 def _collapsed(row: StoredProposal, reason: str = "in_flight") -> DedupDecision:
     return DedupDecision(True, collapsed_into=row, reason=reason, stored=row)
-
-
-def _former_hash(former: Proposal | None) -> bytes | None:
-    return None if former is None else bytes.fromhex(former.content_hash)
 
 
 def _fingerprint(target_state: str | bytes | None) -> bytes | None:

@@ -45,7 +45,7 @@ BEGIN
                 repeats[i], target_states[i], canon)
         ON CONFLICT (org_id, kind, content_hash) WHERE state IN ('pending', 'executing', 'interrupted')
         DO UPDATE SET seen_count = p.seen_count + excluded.seen_count, last_seen_at = clock_timestamp()
-          WHERE p.state <> 'pending' OR p.lease_until > clock_timestamp()
+          WHERE p.lease_until IS NULL OR p.lease_until > clock_timestamp()
         RETURNING p.* INTO proposal;
       EXIT WHEN FOUND;
       PERFORM interlock.let_lapse(org, kinds[i], content_hashes[i]);
@@ -79,14 +79,15 @@ BEGIN
 END
 $$;
 
--- Lets the pending row of a content expire if its lease is over.
+-- Lets the lease of the row that holds a content lapse, if it is over.
 CREATE OR REPLACE FUNCTION interlock.let_lapse(org text, of_kind text, hash bytea) RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
   UPDATE interlock.proposals p
-    SET state = 'expired', changed_by = 'interlock', change_reason = 'lease lapsed'
+    SET state = CASE p.state WHEN 'pending' THEN 'expired' ELSE 'interrupted' END,
+        changed_by = 'interlock', change_reason = 'lease lapsed'
     WHERE p.org_id = org AND p.kind = of_kind AND p.content_hash = hash
-      AND p.state = 'pending' AND p.lease_until <= clock_timestamp();
+      AND p.state IN ('pending', 'executing') AND p.lease_until <= clock_timestamp();
 END
 $$;
 

@@ -76,7 +76,12 @@ class SystemLane:
         except BaseException:
             connection.terminate()
             raise
-        return connection.close
+
+        async def stop() -> None:
+            # Not close(), which waits for the server: a network that swallows would hold up whoever stops listening.
+            connection.terminate()
+
+        return stop
 
     async def fetchrow(self, statement: SystemStatement, *args: Any) -> Any:
         """Run a statement and return its first row, or None."""

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
 
-use crate::dedup::identity::{CANON_VERSION, hex};
+use crate::dedup::identity::hex;
 use crate::dedup::{Decision, Entry, Reason};
 
 /// What became of one proposal. A duplicate never grants authority.
@@ -182,7 +182,7 @@ pub(super) fn stored_proposal(py: Python<'_>, entry: &Entry) -> PyResult<Py<PyAn
         entry.display_id(),
     );
     let standing = (entry.state.as_str(), entry.attempt, entry.version, entry.lease_until);
-    let seen = (entry.seen_count, entry.first_seen, entry.last_seen, CANON_VERSION);
+    let seen = (entry.seen_count, entry.first_seen, entry.last_seen, entry.canon_version);
     Ok(OF_ENTRY
         .import(py, "interlock.dedup.stored", "of_entry")?
         .call1((identity, standing, seen))?

@@ -1,6 +1,7 @@
 //! Binds the index.
 
 use parking_lot::RwLock;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 use std::sync::Arc;
@@ -45,7 +46,7 @@ impl DedupIndex {
     ) -> PyResult<Self> {
         let capacity = capacity.unwrap_or(DEFAULT_CAPACITY);
         if capacity == 0 {
-            return Err(pyo3::exceptions::PyValueError::new_err("capacity must be at least 1"));
+            return Err(PyValueError::new_err("capacity must be at least 1"));
         }
         let settings = Settings {
             lease: lease.map(|lease| nanoseconds("lease", lease)).transpose()?,
@@ -58,15 +59,27 @@ impl DedupIndex {
 
     /// Holds a proposal unless an equal one is in flight or cooling down, and says which.
     ///
-    /// Raises `DedupIndexFull`, and `ScopeMissing` in `pre_org_resolution_scope`, which is no org.
-    #[pyo3(signature = (proposal, *, org_id = OrgArgument::Current), text_signature = "($self, proposal, *, org_id=...)")]
+    /// `formerly` is the same action as an earlier release described it, which gave it another identity: it is a
+    /// duplicate under either.
+    ///
+    /// Raises `DedupIndexFull`, `ScopeMissing` in `pre_org_resolution_scope`, which is no org, and `ValueError` if
+    /// `formerly` is of another kind.
+    #[pyo3(
+        signature = (proposal, *, formerly = None, org_id = OrgArgument::Current),
+        text_signature = "($self, proposal, *, formerly=None, org_id=...)"
+    )]
     fn propose(
         &self,
         py: Python<'_>,
         proposal: &Bound<'_, Proposal>,
+        formerly: Option<&Bound<'_, Proposal>>,
         org_id: OrgArgument<'_>,
     ) -> PyResult<DedupDecision> {
         let proposal = proposal.get();
+        let former = formerly.map(Bound::get);
+        if former.is_some_and(|former| former.kind != proposal.kind) {
+            return Err(PyValueError::new_err("formerly is of another kind than the proposal"));
+        }
         let org = org_id.proposer(py)?;
         let mut cmd_hash = [0; 6];
         cmd_hash.copy_from_slice(&proposal.cmd_hash.bytes()[..6]);
@@ -74,6 +87,7 @@ impl DedupIndex {
             org: org.as_deref(),
             kind: &proposal.kind,
             content_hash: proposal.content_hash.bytes(),
+            former_hash: former.map(|former| former.content_hash.bytes()),
             cmd_hash,
             display_id: proposal.display_id.as_deref(),
         };
