@@ -95,10 +95,13 @@ async def test_settings_and_words_are_checked(pools, store):
         await store.transition(uuid4(), "paused", by="operator")
 
 
-async def test_pools_whose_setting_the_policies_do_not_read_are_refused(pools_on, database):
+async def test_pools_with_a_setting_of_their_own_serve_the_store(pools_on, database):
     async with pools_on(database, guc="app.tenant") as pools:
-        with pytest.raises(ValueError, match=r"app\.current_org_id.*app\.tenant"):
-            ApprovalStore(pools)
+        store = ApprovalStore(pools)
+        for org in ("a", "b"):
+            with tenant_scope(org):
+                assert (await store.propose(STOP)).reason == "new"
+                assert [row.org_id for row in await store.in_flight()] == [org]
 
 
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])

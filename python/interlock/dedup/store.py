@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 Seconds = float | timedelta
 
 MAX_BATCH = 10_000
-POLICY_SETTING = "app.current_org_id"
 NEIGHBOURS = 100
 """How many rows of a cluster, and how many related ones, a decision shows at most for each logical key."""
 
@@ -46,17 +45,11 @@ class ApprovalStore:
             for not at all.
 
     Raises:
-        ValueError: a duration is not positive, or the pools have another ``guc`` than the one that the policies of
-            ``interlock.schema`` read.
+        ValueError: a duration is not positive.
 
     """
 
     def __init__(self, pools: TenantPools, *, lease: Seconds = 3600.0, cooldown: Seconds | None = None) -> None:
-        if pools.plan.guc != POLICY_SETTING:
-            raise ValueError(
-                f"the policies of interlock.proposals read {POLICY_SETTING}, and these pools set {pools.plan.guc}: "
-                "create pools without guc= for the store"
-            )
         self._pools = pools
         self._lease = _duration("lease", lease)
         self._cooldown = None if cooldown is None else _duration("cooldown", cooldown)
