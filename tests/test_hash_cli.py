@@ -41,13 +41,39 @@ def test_two_spellings_of_a_command_are_the_same(capsys: pytest.CaptureFixture[s
         ("rm *", "rm '*'", "token 2 is '*'"),
         ("a; b", "a && b", "token 2 is ';' in the first and '&&' in the second"),
         ("ls", "ls -l", "token 2 is missing in the first and '-l' in the second"),
-        ("if a; then b; fi", "if  a; then b; fi", "not read as shell, so every byte counts"),
+        ("if a; then b; fi", "if  a; then b; fi", "the first is kept as it is written"),
+        ("echo  $10", "echo $10", "not read as shell beyond character 8"),
     ],
 )
 def test_the_first_difference_is_named(capsys: pytest.CaptureFixture[str], left: str, right: str, why: str) -> None:
     status, out, _ = run(capsys, left, right)
     assert status == 1
     assert f"different: {why}" in out or why in out
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("-", "it starts with - or +, which sh -c takes for an option"),
+        ("echo  'a", "it is not read as shell beyond character 8"),
+        ("(cd x)", "it is not read as shell beyond character 0"),
+        ("set -e\nls", "a line of it can change how the next one is read"),
+        ("echo  $BASH_COMMAND", "it can see how it is written"),
+        ("cat <<A\nA\n" * 17, "it has more than 16 here-documents"),
+        ("a " * 40_000, "it is longer than 65536 bytes"),
+        ("a  " + "\\'" * 30_000, "its form would be longer than 65536 bytes"),
+    ],
+)
+def test_a_command_that_is_kept_says_why(capsys: pytest.CaptureFixture[str], command: str, why: str) -> None:
+    _, out, _ = run(capsys, "--", command)
+    assert f"kept       as it is written: {why}\n" in out
+    _, out, _ = run(capsys, "--json", "--", command)
+    assert json.loads(out)["payloads"][0]["kept"] == why
+
+
+def test_a_command_that_is_read_is_not_called_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("docker stop web", "docker  stop 'web'", ""):
+        assert "kept" not in run(capsys, command)[1]
 
 
 def test_requests_and_values(capsys: pytest.CaptureFixture[str]) -> None:

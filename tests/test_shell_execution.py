@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -117,7 +118,7 @@ def command_text(rng: random.Random) -> str:
         text += rng.choice(["", "", "", "", "! "]) + simple_command(rng, bodies)
     text += rng.choice(["", "", " ", ";", "\n", " # c", " &"]) if not bodies else ""
     text += "\n" + "".join(bodies) if bodies else ""
-    return text.replace("$$", "$")  # a process number is another one in every run
+    return re.sub(r"\$(?=[$!])", "", text)  # a process number is another one in every run
 
 
 def normalised_texts(rng: random.Random, count: int) -> Iterator[tuple[str, str]]:

@@ -108,3 +108,48 @@ def test_getopt_long_reads_an_unambiguous_beginning_of_an_option() -> None:
     assert docker_logical_key("systemctl kill --sig 9 nginx") == "kill:nginx.service"
     assert docker_logical_key("systemctl stop --no nginx") is None  # --no-block, --no-wall …
     assert docker_logical_key("docker stop --tim 10 web") is None  # pflag reads whole names only
+
+
+@pytest.mark.parametrize(
+    ("command", "keys"),
+    [
+        ("docker checkpoint rm web cp", ("checkpoint rm:web",)),
+        ("docker rm --link web/alias", ("rm:web%2Falias",)),
+        ("docker stop a%b=c", ("stop:a%25b%3Dc",)),
+        ("docker image ls", ()),
+        ("pm2 flush api", ("flush:process/api",)),
+        ("pm2 monitor api", ("monitor:process/api",)),
+        ("kubectl cp -n ns /tmp/foo web:/bar", ("cp:pod/web@namespace=ns",)),
+        ("kubectl cp ns/web:/bar /tmp/foo", ("cp:pod/ns/web",)),
+        ("env -S 'A=1 docker stop web' db", ("stop:web", "stop:db")),
+        ("nice --10 docker stop web", ("stop:web",)),
+        ("runuser -u x -- docker stop -t 5 web", ("stop:web",)),
+        ("runuser - x -c 'docker stop web'", ("stop:web",)),
+        ("eval docker stop 'web'", ("stop:web",)),
+        ('sh -c "docker stop web; docker stop $X"', ("stop:web",)),
+    ],
+)
+def test_keys_of_less_common_commands(command: str, keys: tuple[str, ...]) -> None:
+    found = actions(command)
+    assert tuple(key for action in found for key in action.logical_keys) == keys
+    assert found
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        'sh -c "docker stop $X"',
+        "sh -c \"cd /x && docker stop '$X'\"",
+        'su x -c "docker stop $X"',
+        'watch "docker stop $X"',
+        "sudo -h host docker stop web",
+        "sudo $OPTIONS docker stop web",
+        "timeout $T docker stop web",
+        "timeout --new-option 5 docker stop web",
+        "env -S '${A} b' docker stop web",
+        "runuser -u x docker stop -t 5 web",
+    ],
+)
+def test_what_a_wrapper_leaves_unknown_is_dynamic(command: str) -> None:
+    (action,) = actions(command)
+    assert (action.tool, action.targets, action.dynamic) == ("docker", (), True)

@@ -64,13 +64,13 @@ __all__ = [
     "scan_canaries",
     "scope_key_pads",
     "shell_command_hash",
-    "shell_is_read",
     "should_emit",
     "tenant_scope",
     "unregister_grammar",
     "voidforge_docker_logical_key",
     "voidforge_http_request_hash",
     "voidforge_shell_command_hash",
+    "why_shell_is_kept",
 ]
 
 CANON_VERSION: Final[int]
@@ -1217,11 +1217,6 @@ def shell_command_hash(command: str, *, length: Incomplete = ...) -> str:
     `length` is not from 1 to 64.
     """
 
-def shell_is_read(command: str) -> bool:
-    """
-    Return whether a command is one that canonical shell reads, rather than keeps as it is written.
-    """
-
 def should_emit(
     key: str, max_per_window: Any, window_ms: SupportsFloat | SupportsIndex
 ) -> bool:
@@ -1257,4 +1252,9 @@ def voidforge_http_request_hash(method: str, path: str, body: Any) -> str:
 def voidforge_shell_command_hash(command: str) -> str:
     """
     `shellCommandHash` of the reference.
+    """
+
+def why_shell_is_kept(command: str) -> str | None:
+    """
+    Return why a command is its own canonical form as it is written, or None if it is normalised.
     """

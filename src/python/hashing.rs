@@ -13,7 +13,6 @@ use pyo3::types::{PyBytes, PyString};
 pub(super) use self::arguments::{Absent, Body, JsonText};
 pub(super) use self::batch::HashBatch;
 use self::payload::Rest;
-use super::shell;
 use crate::hashing::digest::HexLength;
 use crate::hashing::json::{Mode, Sink};
 
@@ -108,13 +107,6 @@ pub(super) fn notification_hash<'py>(
     let mut sink = Sink::digest(Mode::Exact);
     payload::write_notification(&mut sink, recipient, channel, message)?;
     Ok(hex(py, sink, length))
-}
-
-/// Return whether a command is one that canonical shell reads, rather than keeps as it is written.
-#[pyfunction]
-pub(super) fn shell_is_read(command: &Bound<'_, PyString>) -> PyResult<bool> {
-    let text = shell::utf8(command)?;
-    Ok(command.py().detach(|| crate::hashing::shell::parse(text).is_some()))
 }
 
 fn hex(py: Python<'_>, mut sink: Sink, length: HexLength) -> Bound<'_, PyString> {

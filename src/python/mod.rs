@@ -71,12 +71,12 @@ mod native {
     #[pymodule_export]
     use super::hashing::{
         Absent, HashBatch, JsonText, canonical_http, canonical_json, database_operation_hash,
-        http_request_hash, json_hash, notification_hash, shell_is_read,
+        http_request_hash, json_hash, notification_hash,
     };
 
     // shell
     #[pymodule_export]
-    use super::shell::{canonical_shell, shell_command_hash};
+    use super::shell::{canonical_shell, shell_command_hash, why_shell_is_kept};
 
     // targets
     #[pymodule_export]

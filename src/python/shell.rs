@@ -7,7 +7,7 @@ use pyo3::types::PyString;
 
 use super::errors;
 use crate::hashing::digest::{Digest, Hex, HexLength};
-use crate::hashing::shell::{ShellError, canonical};
+use crate::hashing::shell::{ShellError, canonical, why_kept};
 
 /// Text longer than this many bytes is read without the interpreter lock.
 const DETACH: usize = 2 << 10;
@@ -49,6 +49,13 @@ pub(super) fn shell_command_hash<'py>(
         || -> Result<Hex, ShellError> { Ok(Digest::of(canonical(text)?.as_bytes()).hex(length)) };
     let hex = detached(py, text, hash).map_err(|error| errors::shell(py, error))?;
     Ok(PyString::new(py, &hex))
+}
+
+/// Return why a command is its own canonical form as it is written, or None if it is normalised.
+#[pyfunction]
+pub(super) fn why_shell_is_kept(command: &Bound<'_, PyString>) -> PyResult<Option<String>> {
+    let text = utf8(command)?;
+    Ok(detached(command.py(), text, || why_kept(text)).map(|why| why.to_string()))
 }
 
 /// The result of `work` on `text`, without the interpreter lock if the text is long.

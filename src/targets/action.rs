@@ -86,7 +86,7 @@ pub struct Action {
     pub verb_class: VerbClass,
     /// What it is done to, named as the tool means it; empty if `dynamic`.
     pub targets: Vec<String>,
-    /// The targets with their kind (`volume/web`), as the keys carry them.
+    /// The targets with their kind (`volume/web`), percent-encoded as the keys carry them.
     pub objects: Vec<String>,
     /// The scope that the command gives explicitly.
     pub scope: Scope,
@@ -95,6 +95,19 @@ pub struct Action {
 }
 
 impl Action {
+    /// Something that is done by `tool`, with nothing else known.
+    pub(super) fn unclear(tool: String) -> Self {
+        Self {
+            tool,
+            verb: String::new(),
+            verb_class: VerbClass::Other,
+            targets: Vec::new(),
+            objects: Vec::new(),
+            scope: Scope::new(),
+            dynamic: true,
+        }
+    }
+
     /// `verb:object` or `verb:object@scope` for each target.
     pub fn logical_keys(&self) -> Vec<String> {
         let verb = escaped(&self.verb, &[':']);
@@ -104,7 +117,7 @@ impl Action {
     /// The logical keys without the verb: equal for two actions on one object.
     pub fn target_keys(&self) -> Vec<String> {
         let scope = scope_suffix(&self.scope);
-        self.objects.iter().map(|object| escaped(object, &['=']) + &scope).collect()
+        self.objects.iter().map(|object| format!("{object}{scope}")).collect()
     }
 }
 

@@ -153,6 +153,8 @@ pub(super) enum Target {
     Assignment,
     /// The part before `:` of the one that has it: `web:/path`.
     CopySource,
+    /// The same of kubectl: `pod:/path`, `namespace/pod:/path`.
+    CopyPod,
     /// kubectl `TYPE NAME…`, `TYPE/NAME…`.
     Resource,
     /// The same, with a parameter as the last operand.

@@ -231,7 +231,7 @@ impl Meaning {
                 Effect::Scope(rule) => match value {
                     Value::Known(text) => self.take_scope(rule, text),
                     Value::Absent => self.take_scope(rule, String::new()),
-                    Value::Expanded => self.scope_unknown = true,
+                    Value::Expanded(_) => self.scope_unknown = true,
                 },
             }
         }

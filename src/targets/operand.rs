@@ -19,14 +19,17 @@ pub(super) struct Object {
 impl Object {
     /// An object whose name already says what it is: `pod/x`, `nginx.service`.
     pub(super) fn qualified(name: String) -> Self {
-        Self { key: name.clone(), name }
+        Self { key: escaped(&name, &['=']), name }
     }
 }
 
 /// `name` as a target of `verb`.
 pub(super) fn named(verb: &Verb, name: &str) -> Object {
-    let key =
-        if verb.kind.is_empty() { escaped(name, &['/']) } else { format!("{}/{name}", verb.kind) };
+    let key = if verb.kind.is_empty() {
+        escaped(name, &['/', '='])
+    } else {
+        format!("{}/{}", verb.kind, escaped(name, &['=']))
+    };
     Object { name: name.to_owned(), key }
 }
 
@@ -54,6 +57,10 @@ pub(super) fn objects(
         Target::CopySource => {
             Ok(copy_end(operands)?.map(|name| named(verb, name)).into_iter().collect())
         }
+        Target::CopyPod => Ok(copy_end(operands)?
+            .map(|name| Object::qualified(format!("pod/{name}")))
+            .into_iter()
+            .collect()),
         Target::Resource => kubernetes::resources(grammar, &literals(operands)?),
         Target::ResourceBeforeLast => {
             let all_but_last = &operands[..operands.len().saturating_sub(1)];
@@ -83,7 +90,8 @@ fn literals(words: &[Argument]) -> Result<Vec<&str>, Unclear> {
     words.iter().map(|word| word.literal().filter(|text| !text.is_empty()).ok_or(Unclear)).collect()
 }
 
-/// The container of `docker cp SRC DST`: the side written `CONTAINER:PATH`. A path that starts
+/// The container of `docker cp SRC DST`: the side written `CONTAINER:PATH`, or `[NAMESPACE/]POD:PATH` for
+/// kubectl. A path that starts
 /// with `/` or `.` is local whatever it contains.
 fn copy_end(operands: &[Argument]) -> Result<Option<&str>, Unclear> {
     let container = |word: &'_ str| !word.starts_with(['/', '.']) && word.contains(':');

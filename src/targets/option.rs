@@ -15,8 +15,15 @@ pub(super) enum Value {
     Absent,
     /// This text.
     Known(String),
-    /// One that is only known when the command runs.
-    Expanded,
+    /// One that is only known when the command runs, but begins with this text.
+    Expanded(String),
+}
+
+impl Value {
+    /// An attached value, of which this text is known.
+    fn of(text: &str, complete: bool) -> Self {
+        if complete { Self::Known(text.to_owned()) } else { Self::Expanded(text.to_owned()) }
+    }
 }
 
 /// An option that occurred.
@@ -108,10 +115,16 @@ impl<'g> Reader<'g, '_> {
             if !complete {
                 return Err(Unclear);
             }
+            // `nice --10`: a number below zero behind the dash.
+            let number = text[2..].bytes().all(|b| b.is_ascii_digit()) && text.len() > 2;
+            if let Some(spec) = number.then(|| self.spec("--#").ok()).flatten() {
+                seen.push(Seen { spec, value: Value::Known(text[1..].to_owned()) });
+                return Ok(());
+            }
             return bare(self.long_spec(text)?, words, seen);
         };
         let spec = self.long_spec(name)?;
-        let value = if complete { Value::Known(value.to_owned()) } else { Value::Expanded };
+        let value = Value::of(value, complete);
         if spec.arity == Arity::Flag {
             return self.flag_with_value(spec, &value, seen);
         }
@@ -175,8 +188,7 @@ impl<'g> Reader<'g, '_> {
                 Syntax::Pflag => attached.strip_prefix('=').unwrap_or(attached),
                 Syntax::Getopt | Syntax::Plain => attached,
             };
-            let value = if complete { Value::Known(value.to_owned()) } else { Value::Expanded };
-            seen.push(Seen { spec, value });
+            seen.push(Seen { spec, value: Value::of(value, complete) });
             return Ok(());
         }
         if complete { Ok(()) } else { Err(Unclear) }
@@ -222,7 +234,7 @@ fn next_value(words: &mut &[Argument]) -> Result<Value, Unclear> {
     let (value, rest) = words.split_first().ok_or(Unclear)?;
     let value = match value {
         Argument::Literal(text) => Value::Known(text.clone()),
-        Argument::Single { .. } => Value::Expanded,
+        Argument::Single { prefix } => Value::Expanded(prefix.clone()),
         Argument::Unknown => return Err(Unclear),
     };
     *words = rest;

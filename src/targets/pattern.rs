@@ -59,7 +59,7 @@ impl Pattern {
             tool: basename(command.split(' ').next().unwrap_or(command)).to_owned(),
             verb: verb.to_owned(),
             verb_class: VerbClass::Other,
-            objects: target.iter().map(|target| escaped(target, &['/'])).collect(),
+            objects: target.iter().map(|target| escaped(target, &['/', '='])).collect(),
             targets: target.into_iter().collect(),
             scope,
             dynamic: false,

@@ -69,8 +69,18 @@ impl Walk {
         match wrapper::unwrapped(words, setting) {
             Inner::Command(words, setting) => self.command(words, &setting),
             Inner::Script(text, setting) => self.script(&text, setting, depth + 1),
+            Inner::Unclear(words) => self.unclear(words),
             Inner::Nothing => {}
         }
+    }
+
+    /// A wrapper that cannot be read: if a tool is among its words, something is done with it.
+    fn unclear(&mut self, words: &[Argument]) {
+        let tool = words
+            .iter()
+            .filter_map(Argument::literal)
+            .find_map(|word| Some(self.registry.executable(wrapper::basename(word))?.1));
+        self.found.extend(tool.map(Action::unclear));
     }
 
     fn command(&mut self, words: &[Argument], setting: &Setting) {

@@ -10,6 +10,7 @@ use super::grammar::{OptionTable, Syntax};
 use super::option::{Reader, Seen, Value};
 use super::schema::{GrammarError, OptionLists, option_table};
 use super::setting::{Known, Setting};
+use crate::hashing::shell;
 
 /// What a command line runs once its wrappers are off.
 pub(super) enum Inner<'a> {
@@ -17,7 +18,9 @@ pub(super) enum Inner<'a> {
     Command(&'a [Argument], Setting),
     /// This shell script, in this setting.
     Script(String, Setting),
-    /// Nothing, or something that cannot be known, or on another machine.
+    /// Something among these words, but which it is cannot be known.
+    Unclear(&'a [Argument]),
+    /// Nothing, or not here.
     Nothing,
 }
 
@@ -69,8 +72,10 @@ enum Runs {
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Meaning {
-    /// No command runs, or not here, or not these words.
+    /// No command runs, or not these words.
     Hides,
+    /// The command may run on another machine.
+    Elsewhere,
     /// Its value is the user.
     User,
     /// Its value is the directory.
@@ -85,6 +90,8 @@ enum Meaning {
     ScriptFollows,
     /// The words are run as they are, not joined.
     Direct,
+    /// Its value is split into words, which go before the others.
+    Split,
 }
 
 /// A wrapper with its options compiled.
@@ -147,19 +154,20 @@ pub(super) fn basename(path: &str) -> &str {
 
 impl Wrapper {
     fn take_off<'a>(&self, words: &'a [Argument], setting: Setting) -> Inner<'a> {
+        let all = words;
         let (mut words, mut setting) = (words, setting);
         let tables = [&self.options];
         let reader = Reader { tables: &tables, syntax: Syntax::Getopt };
         let mut seen = Vec::new();
         if self.description.runs == Runs::AsUser {
             return match reader.interspersed(words, &mut seen) {
-                Ok(operands) => self.switch_user(seen, &operands, setting),
-                Err(_) => Inner::Nothing,
+                Ok(operands) => self.switch_user(seen, &operands, words, setting),
+                Err(_) => Inner::Unclear(words),
             };
         }
         loop {
             if reader.leading(&mut words, &mut seen).is_err() {
-                return Inner::Nothing;
+                return Inner::Unclear(all);
             }
             let assigned = if self.description.assigns { assignments(words) } else { 0 };
             if assigned == 0 {
@@ -173,8 +181,11 @@ impl Wrapper {
         };
         let means = self.meanings(seen);
         let has = |wanted| means.iter().any(|(meaning, _)| *meaning == wanted);
-        if has(Meaning::Hides) || operands.contains(&Argument::Unknown) {
+        if has(Meaning::Hides) {
             return Inner::Nothing;
+        }
+        if operands.contains(&Argument::Unknown) || has(Meaning::Elsewhere) {
+            return Inner::Unclear(all);
         }
         for (meaning, value) in &means {
             setting.apply(*meaning, value);
@@ -182,9 +193,13 @@ impl Wrapper {
         setting.reads_operands |= self.description.reads_operands;
         let late = self.description.script_after.as_deref();
         let announced = late.is_some() && words.first().and_then(Argument::literal) == late;
+        if let Some((_, value)) = means.iter().find(|(meaning, _)| *meaning == Meaning::Split) {
+            let line = split_line(value, words);
+            return line.map_or(Inner::Unclear(all), |line| Inner::Script(line, setting));
+        }
         let script = match self.description.runs {
-            _ if has(Meaning::ScriptFollows) => text(words.first()),
-            _ if announced => text(words.get(1)),
+            _ if has(Meaning::ScriptFollows) => words.first().and_then(text),
+            _ if announced => words.get(1).and_then(text),
             Runs::Joined if !has(Meaning::Direct) => joined(words),
             Runs::File => None,
             Runs::Words | Runs::Joined | Runs::AsUser => return Inner::Command(words, setting),
@@ -192,14 +207,24 @@ impl Wrapper {
         script.map_or(Inner::Nothing, |script| Inner::Script(script, setting))
     }
 
-    /// `su [-] [USER] -c SCRIPT`.
+    /// `su [-] [USER] -c SCRIPT`, `runuser -u USER -- COMMAND`.
     fn switch_user<'a>(
         &self,
         seen: Vec<Seen<'_>>,
         operands: &[Argument],
+        words: &'a [Argument],
         mut setting: Setting,
     ) -> Inner<'a> {
         let means = self.meanings(seen);
+        if let [(Meaning::User, value)] = &means[..] {
+            setting.apply(Meaning::User, value);
+            // The command is the end of the words: nothing behind it is an option.
+            let command = words.len().checked_sub(operands.len()).map(|start| &words[start..]);
+            return match command.filter(|command| *command == operands) {
+                Some(command) => Inner::Command(command, setting),
+                None => Inner::Unclear(words),
+            };
+        }
         let operands: Vec<Option<&str>> =
             operands.iter().map(Argument::literal).filter(|word| *word != Some("-")).collect();
         let user = match operands[..] {
@@ -208,8 +233,12 @@ impl Wrapper {
             _ => return Inner::Nothing,
         };
         setting.user = Some(Known::Text(user.to_owned()));
-        match means[..] {
-            [(Meaning::Script, Value::Known(ref text))] => Inner::Script(text.clone(), setting),
+        match &means[..] {
+            [(Meaning::Script, Value::Known(text))] => Inner::Script(text.clone(), setting),
+            [(Meaning::Script, Value::Expanded(prefix))] => match open_script(prefix) {
+                Some(script) => Inner::Script(script, setting),
+                None => Inner::Unclear(words),
+            },
             _ => Inner::Nothing,
         }
     }
@@ -224,13 +253,43 @@ impl Wrapper {
     }
 }
 
-fn text(word: Option<&Argument>) -> Option<String> {
-    word.and_then(Argument::literal).map(str::to_owned)
+/// The script that a word holds; one that goes on with an expansion is read up to there.
+fn text(word: &Argument) -> Option<String> {
+    match word {
+        Argument::Literal(text) => Some(text.clone()),
+        Argument::Single { prefix } => open_script(prefix),
+        Argument::Unknown => None,
+    }
+}
+
+/// A script of which only the beginning is known, with an expansion for the rest: its last command
+/// is never known in full. What is open at the end of `prefix` is closed first.
+fn open_script(prefix: &str) -> Option<String> {
+    let closings = ["$_", "'$_", "\"$_"];
+    closings.iter().map(|end| format!("{prefix}{end}")).find(|text| shell::parse(text).is_some())
 }
 
 fn joined(words: &[Argument]) -> Option<String> {
-    let words: Option<Vec<&str>> = words.iter().map(Argument::literal).collect();
-    words.map(|words| words.join(" "))
+    let known = words.iter().map_while(Argument::literal).collect::<Vec<_>>();
+    match words.get(known.len()) {
+        None => Some(known.join(" ")),
+        Some(Argument::Single { prefix }) => {
+            open_script(&[&known[..], &[prefix]].concat().join(" "))
+        }
+        Some(_) => open_script(&format!("{} ", known.join(" "))),
+    }
+}
+
+/// What `env -S` runs: its value and the words behind it. The value is split by rules of its own, which
+/// are the shell's where every character stands for itself.
+fn split_line(value: &Value, words: &[Argument]) -> Option<String> {
+    let Value::Known(text) = value else { return None };
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b" _./:,@%=-".contains(&b);
+    let parts: Option<Vec<&str>> =
+        std::iter::once(Some(text.as_str())).chain(words.iter().map(Argument::literal)).collect();
+    let line = format!("env {}", parts?.join(" "));
+    let separate = words.iter().filter_map(Argument::literal).all(|word| !word.contains(' '));
+    (separate && line.bytes().all(plain)).then_some(line)
 }
 
 /// How many `NAME=VALUE` words (and env's `-`) stand in front.
@@ -261,7 +320,7 @@ impl Setting {
     fn apply(&mut self, meaning: Meaning, value: &Value) {
         let known = match value {
             Value::Known(text) => Known::Text(text.clone()),
-            Value::Absent | Value::Expanded => Known::Unknown,
+            Value::Absent | Value::Expanded(_) => Known::Unknown,
         };
         match meaning {
             Meaning::User => self.user = Some(known),
@@ -273,7 +332,12 @@ impl Setting {
                 }
                 Known::Unknown => self.variables.clear(),
             },
-            Meaning::Hides | Meaning::Script | Meaning::ScriptFollows | Meaning::Direct => {}
+            Meaning::Hides
+            | Meaning::Elsewhere
+            | Meaning::Script
+            | Meaning::ScriptFollows
+            | Meaning::Direct
+            | Meaning::Split => {}
         }
     }
 }

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from interlock._native import shell_is_read
-
 # A word with its quotes, an operator, or, in a text that was kept as it is, one blank.
 SHELL_TOKEN = re.compile(r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\;&|<>])+|[;&|<>]+|.""", re.DOTALL)
 JSON_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[^\s"{}\[\]:,]+|.', re.DOTALL)
@@ -22,16 +20,12 @@ def difference(kind: str, left: dict[str, Any], right: dict[str, Any]) -> str:
             return "the payloads are the same text"
         return f"both have the canonical form {forms[0]!r}"
     where = first_difference(kind, *forms)
-    kept = [name for name, report in (("first", left), ("second", right)) if kind == "shell" and is_kept(report)]
-    if not kept:
-        return where
-    subject = f"the {kept[0]} is" if len(kept) == 1 else "both are"
-    return f"{where}; {subject} not read as shell, so every byte counts"
-
-
-def is_kept(report: dict[str, Any]) -> bool:
-    """Whether a command is its own canonical form because it was not read."""
-    return not shell_is_read(report["payload"])
+    kept = [
+        f"the {name} is kept as it is written, because {report['kept']}"
+        for name, report in (("first", left), ("second", right))
+        if report.get("kept")
+    ]
+    return "; ".join([where, *kept, *(["so every byte of it counts"] if kept else [])])
 
 
 def first_difference(kind: str, left: str, right: str) -> str:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from interlock._native import why_shell_is_kept
 from interlock.commands.difference import difference
 from interlock.errors import CanonicalizationError
 from interlock.hashing import ABSENT, JSONText, canonical_http, canonical_json, canonical_shell
@@ -74,6 +75,7 @@ def describe(kind: str, payload: str) -> dict[str, Any]:
         "cmd_hash": digest[:12],
     }
     if kind == "shell":
+        report["kept"] = why_shell_is_kept(payload)
         report["actions"] = [
             {
                 "tool": action.tool,
@@ -101,6 +103,8 @@ def canonical(kind: str, payload: str) -> bytes:
 def as_text(report: dict[str, Any]) -> str:
     """Lay a report out for people."""
     lines = [f"{name:<10} {report[name]}" for name in ("canonical", "digest", "cmd_hash")]
+    if report.get("kept"):
+        lines.insert(1, f"{'kept':<10} as it is written: {report['kept']}")
     for action in report.get("actions", ()):
         targets = "target unknown" if action["dynamic"] else " ".join(action["logical_keys"])
         lines.append(f"{'action':<10} {action['tool']} {action['verb']}  {targets}".rstrip())

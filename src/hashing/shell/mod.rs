@@ -49,6 +49,40 @@ pub enum ShellError {
     },
 }
 
+/// Why a text is its own canonical form, byte for byte, instead of being printed anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Kept {
+    /// It is longer than [`MAX_BYTES`].
+    #[error("it is longer than {MAX_BYTES} bytes")]
+    TooLong,
+    /// It does not parse, leaves the whitelist or nests too deep.
+    #[error("it is not read as shell beyond character {position}")]
+    NotRead {
+        /// How many characters were read before the reader gave up.
+        position: usize,
+    },
+    /// It can print how it is written.
+    #[error("it can see how it is written")]
+    ShowsSource,
+    /// It has several lines, and one can change how the next is read.
+    #[error("a line of it can change how the next one is read")]
+    LinesMatter,
+    /// `sh -c` would take it, or its form, for an option.
+    #[error("it starts with - or +, which sh -c takes for an option")]
+    IsOption,
+    /// It has more than [`MAX_HERE_DOCUMENTS`].
+    #[error("it has more than {MAX_HERE_DOCUMENTS} here-documents")]
+    HereDocuments,
+    /// Its form would be longer than [`MAX_BYTES`].
+    #[error("its form would be longer than {MAX_BYTES} bytes")]
+    FormTooLong,
+}
+
+/// Why a command is kept as it is written; None if it is normalised.
+pub fn why_kept(command: &str) -> Option<Kept> {
+    normalised(command).err()
+}
+
 /// The canonical form of a command, itself a command that runs the same under `dash -c`, `bash -c`
 /// and `bash --posix -c`.
 ///
@@ -61,7 +95,7 @@ pub fn canonical(command: &str) -> Result<Cow<'_, str>, ShellError> {
         return Err(ShellError::Nul { position: before.chars().count() });
     }
     match normalised(command) {
-        Some(printed) if printed != command => Ok(Cow::Owned(printed)),
+        Ok(printed) if printed != command => Ok(Cow::Owned(printed)),
         _ => Ok(Cow::Borrowed(command)),
     }
 }
@@ -72,22 +106,31 @@ pub fn canonical(command: &str) -> Result<Cow<'_, str>, ShellError> {
 /// Newlines between commands are read as `;` here. Where that changes what runs, [`canonical`] keeps
 /// the text as it is, but the commands in it are still these.
 pub fn parse(command: &str) -> Option<List> {
-    parser::parse(command).map(|parsed| parsed.list)
+    parser::parse(command).ok().map(|parsed| parsed.list)
 }
 
-fn normalised(command: &str) -> Option<String> {
+fn normalised(command: &str) -> Result<String, Kept> {
     let parsed = parser::parse(command)?;
-    let shown = parsed.shows_source || names::mentions_source(command, &parsed.list);
-    if shown || !lines::may_be_joined(command, &parsed) {
-        return None;
+    if parsed.shows_source || names::mentions_source(command, &parsed.list) {
+        return Err(Kept::ShowsSource);
+    }
+    if !lines::may_be_joined(command, &parsed) {
+        return Err(Kept::LinesMatter);
+    }
+    if parsed.here_documents > MAX_HERE_DOCUMENTS {
+        return Err(Kept::HereDocuments);
     }
     let printed = print(&parsed.list);
-    if is_option(command) || is_option(&printed) || parsed.here_documents > MAX_HERE_DOCUMENTS {
-        return None;
+    if is_option(command) || is_option(&printed) {
+        return Err(Kept::IsOption);
     }
     // Reading the print back makes the laws hold by construction: a form is only ever shared by
     // texts that stand for this very list, and printing it again changes nothing.
-    (parse(&printed)? == parsed.list).then_some(printed)
+    match parser::parse(&printed) {
+        Ok(again) if again.list == parsed.list => Ok(printed),
+        Err(Kept::TooLong) => Err(Kept::FormTooLong),
+        _ => Err(Kept::NotRead { position: command.chars().count() }),
+    }
 }
 
 /// Whether `sh -c` would take the text for an option of its own.

@@ -1,6 +1,5 @@
 //! The grammar on the whitelist: lists, pipelines, simple commands, redirections.
 
-use super::MAX_BYTES;
 use super::ast::{
     Assignment, Connective, FileOperator, HereDocument, Item, List, Piece, Pipeline, Redirection,
     SimpleCommand, Source, Word,
@@ -10,6 +9,7 @@ use super::classify::{Declares, Place, assignment, bare_text, classify, starts_b
 use super::cursor::Parser;
 use super::lines::Lines;
 use super::names;
+use super::{Kept, MAX_BYTES};
 
 /// A list, and what its text says beyond it.
 pub(super) struct Parsed {
@@ -21,17 +21,26 @@ pub(super) struct Parsed {
 }
 
 /// Parses a whole text.
-pub(super) fn parse(text: &str) -> Option<Parsed> {
-    if text.len() > MAX_BYTES || text.contains('\0') {
-        return None;
+pub(super) fn parse(text: &str) -> Result<Parsed, Kept> {
+    if text.len() > MAX_BYTES {
+        return Err(Kept::TooLong);
     }
     let parsed = parse_with(text, false)?;
-    if names::may_set_options(&parsed.list) { parse_with(text, true) } else { Some(parsed) }
+    if names::may_set_options(&parsed.list) { parse_with(text, true) } else { Ok(parsed) }
 }
 
-fn parse_with(text: &str, options_may_change: bool) -> Option<Parsed> {
+fn parse_with(text: &str, options_may_change: bool) -> Result<Parsed, Kept> {
     let mut parser = Parser { options_may_change, ..Parser::new(text) };
-    let mut list = parser.list()?;
+    let list = if text.contains('\0') { None } else { parser.list() };
+    let position = parser.position;
+    list.and_then(|list| parsed(parser, list)).ok_or_else(|| {
+        let read = text.get(..position).unwrap_or(text);
+        Kept::NotRead { position: read.chars().count() }
+    })
+}
+
+/// The list with its here-documents filled in, if nothing is left over.
+fn parsed(parser: Parser<'_>, mut list: List) -> Option<Parsed> {
     if parser.peek().is_some() || !parser.pending.is_empty() {
         return None;
     }
