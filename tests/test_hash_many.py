@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -133,6 +135,89 @@ async def test_cancelling_leaves_nothing_behind() -> None:
     with pytest.raises(asyncio.CancelledError):
         await hashing
     assert await hash_many("json", [1]) == [json_hash(1)]
+
+
+class Payload(dict[str, Any]):
+    """A dict that can be watched."""
+
+
+async def test_payloads_are_freed_as_they_are_read_and_after_a_cancellation() -> None:
+    watches: list[weakref.ref[Payload]] = []
+    made = 0
+
+    def make() -> Iterator[Payload]:
+        nonlocal made
+        for number in range(50_000):
+            payload = Payload(id=number)
+            watches.append(weakref.ref(payload))
+            made += 1
+            yield payload
+            del payload
+
+    hashing = asyncio.create_task(hash_many("json", make()))
+    while made < 10_000:  # noqa: ASYNC110 - as many turns as it takes
+        await asyncio.sleep(0)
+    assert sum(watch() is not None for watch in watches) <= 1
+    hashing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hashing
+    assert made < 50_000
+    del hashing
+    await asyncio.sleep(0)  # the loop itself holds the task that has just ended
+    gc.collect()
+    assert not any(watch() is not None for watch in watches)
+
+
+async def test_an_iterable_is_asked_while_other_tasks_run() -> None:
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    seen: list[int] = []
+
+    def make() -> Iterator[int]:
+        for number in range(20_000):
+            seen.append(turns)
+            yield number
+
+    try:
+        assert await hash_many("json", make()) == [json_hash(number) for number in range(20_000)]
+    finally:
+        counting.cancel()
+    assert len(set(seen)) >= 20
+
+
+async def test_an_exception_of_the_iterable_is_its_own() -> None:
+    def make() -> Iterator[int]:
+        yield 1
+        raise LookupError("no more")
+
+    with pytest.raises(LookupError, match="no more") as caught:
+        await hash_many("json", make())
+    assert not hasattr(caught.value, "__notes__")
+    with pytest.raises(TypeError, match="not iterable"):
+        await hash_many("json", 5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("count", [0, 1, 1023, 1024, 1025, 2048])
+async def test_no_payload_is_lost_where_chunks_end(count: int) -> None:
+    expected = [json_hash(number) for number in range(count)]
+    for payloads in (range(count), list(range(count)), tuple(range(count)), iter(range(count))):
+        assert await hash_many("json", payloads) == expected
+
+
+async def test_a_list_is_taken_as_it_was() -> None:
+    payloads = [[number] for number in range(5000)]
+    expected = [json_hash(payload) for payload in payloads]
+    hashing = asyncio.create_task(hash_many("json", payloads))
+    await asyncio.sleep(0)
+    payloads.clear()
+    assert await hashing == expected
 
 
 FORKED = """

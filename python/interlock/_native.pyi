@@ -627,7 +627,7 @@ class HashBatch:
     """
     The payloads of one `hash_many`, and how far it has come.
     """
-    def __new__(cls, /, kind: str, payloads: tuple) -> HashBatch: ...
+    def __new__(cls, /, kind: str, payloads: Any) -> HashBatch: ...
     def digest(self, /) -> Any:
         """
         Digest the chunk on a thread of the runtime. Returns an `asyncio.Future` of the list of hashes.

@@ -50,7 +50,8 @@ async def hash_many(kind: str, payloads: Iterable[Any]) -> list[str]:
     Each is what the function of the kind returns by default: 64 hex digits for ``"json"``, else 12.
     Objects are read in slices of well under a millisecond between which the loop runs; parsing of text
     and digesting happen on a thread, without the interpreter lock (in a forked child of a process that
-    has used it already, between two slices).
+    has used it already, between two slices). A list or tuple is taken as it is now; any other iterable is
+    asked for its payloads while the batch goes on, a few at a time.
 
     Args:
         kind: ``"shell"``, ``"http"``, ``"json"``, ``"database"`` or ``"notification"``.
@@ -64,7 +65,8 @@ async def hash_many(kind: str, payloads: Iterable[Any]) -> list[str]:
         ValueError: there is no such kind.
 
     """
-    batch = HashBatch(kind, tuple(payloads))
+    batch = HashBatch(kind, payloads)
+    del payloads  # the batch lets go of each when it has been read
     hashes: list[str] = []
     digesting: asyncio.Future[list[str]] | None = None
     try:

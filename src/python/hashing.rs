@@ -2,8 +2,11 @@
 
 mod arguments;
 mod batch;
-mod name;
+mod borrowed;
+mod leaves;
+mod members;
 pub(super) mod payload;
+mod refusal;
 mod scalar;
 mod walk;
 

@@ -3,9 +3,8 @@
 use super::word;
 use crate::hashing::buffer::Buffer;
 
-/// A text of so many bytes is copied word by word, a longer one as a whole.
-const SHORT: usize = 64;
-const WORD: usize = 8;
+/// A vector register of every machine.
+const BLOCK: usize = 16;
 
 /// Writes `text` as a JSON string.
 #[inline]
@@ -32,18 +31,11 @@ fn write_between<const N: usize, const M: usize>(
     after: &[u8; M],
 ) {
     let bytes = text.as_bytes();
-    let room = out.room(N + bytes.len() + WORD + M);
-    room[..N].copy_from_slice(before);
-    let is_literal = if bytes.len() <= SHORT {
-        copy_words(bytes, &mut room[N..])
-    } else {
-        room[N..N + bytes.len()].copy_from_slice(bytes);
-        let has_escaped =
-            |block: &[u8]| block.iter().fold(false, |any, &byte| any | is_escaped(byte));
-        !bytes.chunks(SHORT).any(has_escaped)
-    };
-    if is_literal {
-        room[N + bytes.len()..][..M].copy_from_slice(after);
+    let (first, rest) = out.room(N + bytes.len() + M).split_at_mut(N);
+    let (middle, last) = rest.split_at_mut(bytes.len());
+    first.copy_from_slice(before);
+    last.copy_from_slice(after);
+    if copy_literal(bytes, middle) {
         out.advance(N + bytes.len() + M);
     } else {
         out.advance(N);
@@ -52,21 +44,56 @@ fn write_between<const N: usize, const M: usize>(
     }
 }
 
-/// Copies whole words, the last of which ends in zeros, and tells whether nothing needs an escape.
+/// Copies text to a place of its length, and tells whether nothing in it needs an escape.
 #[inline]
-fn copy_words(bytes: &[u8], room: &mut [u8]) -> bool {
-    let (words, rest) = bytes.as_chunks::<WORD>();
-    let (places, _) = room.as_chunks_mut::<WORD>();
-    let last = word::of_rest(rest);
-    let mut escaped = word::below_blank_quote_or_backslash(word::fill(last, rest.len()));
-    for (word, place) in words.iter().zip(&mut *places) {
-        escaped |= word::below_blank_quote_or_backslash(u64::from_le_bytes(*word));
-        *place = *word;
+fn copy_literal(text: &[u8], place: &mut [u8]) -> bool {
+    if text.len() >= BLOCK {
+        return copy_blocks(text, place);
     }
-    if let Some(place) = places.get_mut(words.len()) {
-        *place = last.to_le_bytes();
+    let escaped = word::below_blank_quote_or_backslash;
+    let found = if let Some([first, last]) = copy_ends::<8>(text, place) {
+        escaped(u64::from_le_bytes(first)) | escaped(u64::from_le_bytes(last))
+    } else if let Some([first, last]) = copy_ends::<4>(text, place) {
+        let [first, last] = [first, last].map(|half| u64::from(u32::from_le_bytes(half)));
+        escaped(first | last << 32)
+    } else if let Some([first, last]) = copy_ends::<2>(text, place) {
+        let [first, last] = [first, last].map(|half| u64::from(u16::from_le_bytes(half)));
+        escaped(word::fill(first | last << 16, 4))
+    } else if let Some([[only], _]) = copy_ends::<1>(text, place) {
+        escaped(word::fill(u64::from(only), 1))
+    } else {
+        0
+    };
+    found == 0
+}
+
+/// Copies text of N to 2 N bytes, as two words of N that overlap: without a loop. None if it is shorter.
+#[inline]
+fn copy_ends<const N: usize>(text: &[u8], place: &mut [u8]) -> Option<[[u8; N]; 2]> {
+    let ends = [*text.first_chunk()?, *text.last_chunk()?];
+    *place.first_chunk_mut()? = ends[0];
+    *place.last_chunk_mut()? = ends[1];
+    Some(ends)
+}
+
+/// The same for text of at least one block.
+fn copy_blocks(text: &[u8], place: &mut [u8]) -> bool {
+    let mut escaped = [0; BLOCK];
+    let mut look = |block: &[u8; BLOCK]| {
+        for (escaped, &byte) in escaped.iter_mut().zip(block) {
+            *escaped |= u8::from(is_escaped(byte));
+        }
+    };
+    let (blocks, _) = text.as_chunks::<BLOCK>();
+    for (block, place) in blocks.iter().zip(place.as_chunks_mut::<BLOCK>().0) {
+        look(block);
+        *place = *block;
     }
-    escaped == 0
+    if let (Some(last), Some(place)) = (text.last_chunk(), place.last_chunk_mut()) {
+        look(last);
+        *place = *last;
+    }
+    escaped == [0; BLOCK]
 }
 
 #[cold]

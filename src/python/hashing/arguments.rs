@@ -6,7 +6,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use super::walk::{Position, Refusal, utf8};
+use super::refusal::{Refusal, utf8};
+use super::walk::Position;
 use crate::hashing::digest::{HexLength, HexLengthError};
 use crate::hashing::json::{JsonError, text};
 use crate::python::errors;

@@ -1,18 +1,22 @@
 //! Hashes a batch beside an event loop.
 //!
 //! Python objects can only be read under the interpreter lock, so that is done in short slices on the
-//! loop; what needs no object (parsing text, digesting) is done on a thread of the runtime.
+//! loop; what needs no object (parsing text, digesting) is done on a thread of the runtime. A payload that
+//! has been read is let go of at once: to free all of them in the end would hold up the loop.
 
 mod kind;
+mod source;
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::PyString;
 use pyo3_async_runtimes::tokio::{future_into_py, get_current_loop};
 
 use self::kind::Kind;
+use self::source::Source;
 use super::arguments::JsonText;
 use super::payload::Rest;
 use super::walk::Walk;
@@ -21,8 +25,10 @@ use crate::hashing::form::{Form, FormError};
 use crate::hashing::json::{Mode, Sink};
 use crate::python::{errors, shell};
 
-/// One slice: so many values are read, about a quarter of a millisecond.
+/// One slice: so many values are read, about a quarter of a millisecond,
 const SLICE_VALUES: usize = 4096;
+/// or so much time has gone by, where the payloads run code of their own or are made on the way.
+const SLICE_TIME: Duration = Duration::from_micros(500);
 /// The fixed cost of one payload, in values.
 const PAYLOAD_VALUES: usize = 8;
 /// The bytes whose copying costs as much as one value.
@@ -39,8 +45,9 @@ static RUNTIME_OWNER: AtomicU32 = AtomicU32::new(0);
 #[pyclass(module = "interlock._native")]
 pub(in crate::python) struct HashBatch {
     kind: Kind,
-    payloads: Py<PyTuple>,
-    next: usize,
+    source: Source,
+    /// How many payloads have been taken from it.
+    taken: usize,
     unfinished: Option<Box<Unfinished>>,
     /// The chunk that is being filled, and the index of its first payload.
     forms: Vec<Form>,
@@ -64,34 +71,38 @@ enum Reading {
 #[pymethods]
 impl HashBatch {
     #[new]
-    fn new(kind: &str, payloads: Py<PyTuple>) -> PyResult<Self> {
+    fn new(kind: &str, payloads: &Bound<'_, PyAny>) -> PyResult<Self> {
         let kind = Kind::parse(kind)?;
+        let source = Source::of(payloads)?;
         let (forms, unfinished) = (Vec::new(), None);
-        Ok(Self { kind, payloads, next: 0, unfinished, forms, first: 0, bytes: 0 })
+        Ok(Self { kind, source, taken: 0, unfinished, forms, first: 0, bytes: 0 })
     }
 
     /// Whether all payloads have been handed to `digest`.
     #[getter]
-    fn done(&self, py: Python<'_>) -> bool {
-        self.forms.is_empty() && self.is_read(py)
+    fn done(&self) -> bool {
+        self.forms.is_empty() && self.unfinished.is_none() && self.source.is_exhausted()
     }
 
     /// Read one slice of the payloads. Returns whether the chunk has room for more of them.
     fn read(&mut self, py: Python<'_>) -> PyResult<bool> {
+        let begin = Instant::now();
         let mut left = SLICE_VALUES;
-        while left > 0 && !self.is_full() && !self.is_read(py) {
-            let cost = self.read_payload(py, left);
-            let cost = cost.map_err(|raised| errors::in_batch(py, raised, self.next - 1))?;
-            left = left.saturating_sub(cost);
+        while left > 0 && begin.elapsed() < SLICE_TIME && !self.is_full() {
+            let Some(reading) = self.next_reading(py)? else {
+                return Ok(false);
+            };
+            let cost = self.go_on(py, reading, left);
+            left = left.saturating_sub(cost.map_err(|raised| self.in_payload(py, raised))?);
         }
-        Ok(!self.is_full() && !self.is_read(py))
+        Ok(!self.is_full())
     }
 
     /// Digest the chunk on a thread of the runtime. Returns an `asyncio.Future` of the list of hashes.
     fn digest<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let forms = std::mem::take(&mut self.forms);
         let (first, length) = (self.first, self.kind.length());
-        (self.first, self.bytes) = (self.next, 0);
+        (self.first, self.bytes) = (self.taken, 0);
         let digest = move || digest_forms(&forms, length);
         let raise = move |(offset, error): (usize, FormError)| {
             Python::attach(|py| errors::in_batch(py, errors::form(py, error), first + offset))
@@ -112,16 +123,24 @@ impl HashBatch {
         self.forms.len() >= CHUNK_FORMS || self.bytes >= CHUNK_BYTES
     }
 
-    fn is_read(&self, py: Python<'_>) -> bool {
-        self.unfinished.is_none() && self.next == self.payloads.bind(py).len()
+    /// The payload to go on with, or a new one; None if there is none.
+    fn next_reading(&mut self, py: Python<'_>) -> PyResult<Option<Reading>> {
+        if let Some(unfinished) = self.unfinished.take() {
+            return Ok(Some(Reading::Walking(unfinished)));
+        }
+        let Some(payload) = self.source.next(py)? else {
+            return Ok(None);
+        };
+        self.taken += 1;
+        self.begin_payload(&payload).map(Some).map_err(|raised| self.in_payload(py, raised))
     }
 
-    /// Reads the next payload, or at most `left` values of it. Returns what that cost, in values.
-    fn read_payload(&mut self, py: Python<'_>, left: usize) -> PyResult<usize> {
-        let reading = match self.unfinished.take() {
-            Some(unfinished) => Reading::Walking(unfinished),
-            None => self.begin_payload(py)?,
-        };
+    fn in_payload(&self, py: Python<'_>, raised: PyErr) -> PyErr {
+        errors::in_batch(py, raised, self.taken - 1)
+    }
+
+    /// Reads a payload to its end, or at most `left` values of it. Returns what that cost, in values.
+    fn go_on(&mut self, py: Python<'_>, reading: Reading, left: usize) -> PyResult<usize> {
         let mut unfinished = match reading {
             Reading::Walking(unfinished) => unfinished,
             Reading::Read(form) => return Ok(self.add(form)),
@@ -138,15 +157,13 @@ impl HashBatch {
         Ok(values + self.add(form))
     }
 
-    /// Reads the next payload up to its last value, or all of it if there is none to walk.
-    fn begin_payload(&mut self, py: Python<'_>) -> PyResult<Reading> {
-        let payload = self.payloads.bind(py).get_item(self.next)?;
-        self.next += 1;
+    /// Reads a payload up to its last value, or all of it if there is none to walk.
+    fn begin_payload(&self, payload: &Bound<'_, PyAny>) -> PyResult<Reading> {
         if self.kind == Kind::Shell {
-            return command(&payload).map(Reading::Read);
+            return command(payload).map(Reading::Read);
         }
         let mut sink = Sink::bytes(Mode::Exact);
-        let Rest { value, suffix } = self.kind.begin(&mut sink, &payload)?;
+        let Rest { value, suffix } = self.kind.begin(&mut sink, payload)?;
         let Some((value, position)) = value else {
             sink.raw(suffix);
             return Ok(Reading::Read(Form::Canonical(sink.take_bytes())));
@@ -154,14 +171,13 @@ impl HashBatch {
         if let Ok(marked) = value.cast_exact::<JsonText>() {
             return Ok(Reading::Read(Form::Text {
                 prefix: sink.take_bytes(),
-                text: marked.get().utf8(py, position)?.to_owned(),
+                text: marked.get().utf8(payload.py(), position)?.to_owned(),
                 root: position.root,
                 outer: position.outer,
                 suffix,
             }));
         }
-        let mut walk = Walk::new(position);
-        walk.begin(&mut sink, &value)?;
+        let walk = Walk::new(&value, position);
         Ok(Reading::Walking(Box::new(Unfinished { sink, walk, suffix })))
     }
 

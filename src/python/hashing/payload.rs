@@ -4,7 +4,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::arguments::{Body, JsonText, argument_text};
-use super::walk::{Position, Refusal, write_value};
+use super::refusal::Refusal;
+use super::walk::{Position, write_value};
 use crate::hashing::json::{JsonError, Sink, text};
 use crate::hashing::{http, operation};
 use crate::python::errors;

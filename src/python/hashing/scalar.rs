@@ -9,7 +9,8 @@ use pyo3::types::{
     PyTimeAccess, PyTuple, PyType, PyTzInfo,
 };
 
-use super::walk::Refusal;
+use super::borrowed;
+use super::refusal::Refusal;
 use crate::hashing::json::{Fault, Sink, number};
 
 /// How many enums may be values of one another before it counts as endless.
@@ -29,11 +30,14 @@ pub(super) enum Plain<'py> {
     Tuple(Bound<'py, PyTuple>),
 }
 
-/// Classifies a value of a subclass, an enum member, a UUID, a date or a datetime.
+/// Classifies a value that is not a plain leaf: of a subclass, an enum member, a UUID, a date or a datetime.
 pub(super) fn plain<'py>(value: &Bound<'py, PyAny>) -> Result<Plain<'py>, Box<Refusal>> {
     static ENUM: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     static UUID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let py = value.py();
+    if let Ok(text) = value.cast_exact::<PyString>() {
+        return Ok(Plain::String(text.clone()));
+    }
     let enum_class = ENUM.import(py, "enum", "Enum")?;
     if value.is_instance(enum_class)? {
         return enum_value(value, enum_class).map(Plain::Value);
@@ -94,6 +98,11 @@ fn utc_text(instant: &Bound<'_, PyDateTime>) -> Result<String, Box<Refusal>> {
     if class.call_method1(intern!(py, "utcoffset"), (instant,))?.is_none() {
         return Err(Fault::Naive.into());
     }
+    // A subclass of finer instants: two of them could print alike.
+    let finer = instant.getattr_opt(intern!(py, "nanosecond"))?;
+    if finer.is_some_and(|nanosecond| nanosecond.is_truthy().unwrap_or(true)) {
+        return Err(Fault::Type { kind: format!("{} with nanoseconds", type_name(instant)) }.into());
+    }
     let utc = PyTzInfo::utc(py)?;
     let moved = class.call_method1(intern!(py, "astimezone"), (instant, utc));
     let moved = moved.map_err(|raised| {
@@ -118,9 +127,9 @@ fn date_text(date: &Bound<'_, PyDate>) -> String {
 
 /// Writes an integer, by value, without `str()`: that has a limit of the interpreter's own.
 pub(super) fn write_int(sink: &mut Sink, int: &Bound<'_, PyInt>) -> Result<(), Box<Refusal>> {
-    match int.extract::<i64>() {
-        Ok(small) => sink.integer(small)?,
-        Err(_) => sink.integer_literal(&big_literal(int, sink.limits().digits)?)?,
+    match borrowed::small_int(int) {
+        Some(small) => sink.integer(small)?,
+        None => sink.integer_literal(&big_literal(int, sink.limits().digits)?)?,
     }
     Ok(())
 }
