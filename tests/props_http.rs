@@ -119,6 +119,25 @@ fn what_no_request_line_has_is_refused() {
 }
 
 #[test]
+fn a_host_that_is_none_keeps_its_case() {
+    for (one, other) in [
+        ("http://h\\Path", "http://h\\path"),
+        ("http://h\\@Path/", "http://h\\@path/"),
+        ("http://h|A/", "http://h|a/"),
+        ("http://h^A", "http://h^a"),
+    ] {
+        assert_ne!(target(one), target(other), "{one}");
+    }
+    for (one, other) in [
+        ("http://[FE80::1]:80/", "http://[fe80::1]:80/"),
+        ("http://A%c3%A9.x/", "http://aé.X/"),
+        ("http://%41.x/", "http://a.X/"),
+    ] {
+        assert_eq!(target(one), target(other), "{one}");
+    }
+}
+
+#[test]
 fn nothing_else_is_normalised() {
     for path in ["/a/../b", "/a//b", "/?b=2&a=1", "/a/", "/a?", "http://h:80/", "http://h", "/%2f"]
     {

@@ -128,6 +128,10 @@ fn write_authority(out: &mut Buffer, authority: &str, percent: Percent) {
     write_encoded(out, userinfo, percent);
     let begin = out.len();
     write_encoded(out, host, percent);
+    // A backslash, which browsers read as a slash, makes a path of what follows it.
+    if !authority.bytes().all(|byte| is_of_authority(byte) || !byte.is_ascii()) {
+        return;
+    }
     let mut rest = &mut out.as_mut_slice()[begin..];
     while let Some((first, others)) = rest.split_first_mut() {
         // The digits of a percent-encoding are capitals (section 6.2.2.1), in the host too.
@@ -190,6 +194,11 @@ fn write_percent(out: &mut Buffer, byte: u8) {
 /// RFC 3986 section 2.3.
 fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+/// What RFC 3986 section 3.2 allows.
+fn is_of_authority(byte: u8) -> bool {
+    is_unreserved(byte) || b"!$&'()*+,;=:[]%@".contains(&byte)
 }
 
 /// Whether a byte of a target in origin form is its own canonical form wherever it stands.

@@ -221,8 +221,10 @@ impl Reader<'_, '_> {
                 Frame::Array { index } => steps.push(Step::Index(index)),
                 Frame::Object { members, .. } => {
                     let (outer, own) = open.split_at(members);
+                    // After a member that has ended, the fault is of the object itself.
+                    let open_member = own.last().filter(|member| member.end == member.begin);
                     steps.extend(
-                        own.last().map(|member| Step::Name(&self.names[member.name.clone()])),
+                        open_member.map(|member| Step::Name(&self.names[member.name.clone()])),
                     );
                     open = outer;
                 }
