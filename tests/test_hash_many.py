@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import subprocess
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -76,23 +77,29 @@ async def test_many_chunks_keep_their_order() -> None:
     assert await hash_many("json", values) == [json_hash(value) for value in values]
 
 
-async def test_other_tasks_run_while_one_huge_payload_is_read() -> None:
-    huge = [[number, "text"] for number in range(100_000)]
-    turns = 0
+@contextlib.asynccontextmanager
+async def counted_turns() -> AsyncIterator[list[None]]:
+    """As many elements as another task has had turns."""
+    turns: list[None] = []
 
-    async def count_turns() -> None:
-        nonlocal turns
+    async def count() -> None:
         while True:
-            turns += 1
+            turns.append(None)
             await asyncio.sleep(0)
 
-    counting = asyncio.create_task(count_turns())
+    counting = asyncio.create_task(count())
     try:
-        assert await hash_many("json", [huge]) == [json_hash(huge)]
+        yield turns
     finally:
         counting.cancel()
+
+
+async def test_other_tasks_run_while_one_huge_payload_is_read() -> None:
+    huge = [[number, "text"] for number in range(100_000)]
+    async with counted_turns() as turns:
+        assert await hash_many("json", [huge]) == [json_hash(huge)]
     # 300,001 values in slices of 4096.
-    assert turns >= 70
+    assert len(turns) >= 70
 
 
 @pytest.mark.parametrize(
@@ -169,26 +176,15 @@ async def test_payloads_are_freed_as_they_are_read_and_after_a_cancellation() ->
 
 
 async def test_an_iterable_is_asked_while_other_tasks_run() -> None:
-    turns = 0
-
-    async def count_turns() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    counting = asyncio.create_task(count_turns())
     seen: list[int] = []
 
     def make() -> Iterator[int]:
         for number in range(20_000):
-            seen.append(turns)
+            seen.append(len(turns))
             yield number
 
-    try:
+    async with counted_turns() as turns:
         assert await hash_many("json", make()) == [json_hash(number) for number in range(20_000)]
-    finally:
-        counting.cancel()
     assert len(set(seen)) >= 20
 
 
