@@ -31,6 +31,8 @@ class Callables:
             return [self.project.lambda_at(node, where)]
         if isinstance(node, ast.IfExp):
             return [*self.called_by(node.body, where, hops + 1), *self.called_by(node.orelse, where, hops + 1)]
+        if isinstance(node, ast.BoolOp):
+            return [found for value in node.values for found in self.called_by(value, where, hops + 1)]
         if isinstance(node, ast.Call):
             return self._made_by(node, where, hops)
         if isinstance(node, ast.Name | ast.Attribute):

@@ -34,6 +34,12 @@ class Emission:
         for cls in self.project.classes.values():
             if self._is_middleware(cls):
                 starts |= {method: "middleware" for name, method in cls.methods.items() if name in ENTRIES}
+        for where in self.project.places():
+            for node in where.own(ast.Call):
+                if identifier(node.func) in {"add_middleware", "Middleware"} and node.args:
+                    added = self.project.classes.get(self.project.resolve(node.args[0], where) or "")
+                    if added is not None and "__call__" in added.methods:
+                        starts.setdefault(added.methods["__call__"], "middleware")
         for function in self.project.all_functions:
             if function.parameters() >= ASGI:
                 starts.setdefault(function, "middleware")

@@ -23,7 +23,7 @@ from interlock.sweep.vocabulary import (
     last,
 )
 
-SOURCES = ast.Name | ast.Attribute | ast.Call | ast.Lambda
+SOURCES = ast.Name | ast.Attribute | ast.Call | ast.Lambda | ast.IfExp | ast.BoolOp
 
 
 @dataclass
@@ -58,9 +58,7 @@ class EntryFinder:
         """Look at every decorator, call, class and loop once."""
         for function in self.project.all_functions:
             for decorator in function.decorators:
-                registered = self.flows.registrations.of(function, decorator)
-                if registered is not None:
-                    self._kinds[registered[0]].setdefault(function, registered[1])
+                self._registered(function, decorator)
             for dependency in dependencies_of(self.flows, function):
                 self.entries.dependencies.setdefault(dependency, "Depends")
         for cls in self.project.classes.values():
@@ -91,6 +89,11 @@ class EntryFinder:
             if not is_called and is_daemon_loop(function) and unscoped.may_be(function):
                 self.entries.background.setdefault(function, "a loop that sleeps")
 
+    def _registered(self, function: Function, decorator: ast.expr) -> None:
+        registered = self.flows.registrations.of(function, decorator)
+        if registered is not None:
+            self._kinds[registered[0]].setdefault(function, registered[1])
+
     # --- classes
 
     def _class(self, cls: Class) -> None:
@@ -111,6 +114,9 @@ class EntryFinder:
         name = identifier(node.func)
         owner = identifier(node.func.value) if isinstance(node.func, ast.Attribute) else ""
         dotted = self.project.resolve(node.func, where) or ""
+        if isinstance(node.func, ast.Call):  # app.middleware("http")(function)
+            for function in (found for value in node.args[:1] for found in self._named_in(value, where)):
+                self._registered(function, node.func)
         if name in {"Depends", "Security"} and node.args:
             self._depends(node.args[0], where)
         elif name in {"add_event_handler", "on_event"}:

@@ -12,7 +12,13 @@ from interlock.sweep.symbols import Class, Function, Where, enclosing
 from interlock.sweep.syntax import children, walk
 from interlock.sweep.text import bound_values, identifier, text_of
 
-TENANT = re.compile(r"(^|_)(org|organi[sz]ation|tenant|workspace)_?id$", re.IGNORECASE)
+TENANT = re.compile(
+    r"(^|_)(?<!platform_)(?<!system_)(?<!root_)(?<!parent_)(org|organi[sz]ation|tenant|workspace)_?id$", re.IGNORECASE
+)
+# What stands for "none" in a log line, a label or a cache key is no tenant.
+LABEL = re.compile(
+    r"^(\W*|<.*>|none|null|unknown|missing|n/?a|anonymous|global|platform|system|\(.*\))$", re.IGNORECASE
+)
 ASSUMED_NAME = re.compile(
     r"(^|_)(default|fallback|demo)_(\w*_)?(org|organi[sz]ation|tenant|workspace)(_?id)?$", re.IGNORECASE
 )
@@ -116,9 +122,8 @@ class Fallbacks:
         """A constant tenant, also by name, as ``Query(1)`` or ``Field(default=1)``; None and "" are absences."""
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str):
-                return node.value != "" and not TENANT.search(
-                    node.value.replace("-", "_")
-                )  # a column's or header's name
+                # The name of a column or a header is no tenant either.
+                return not LABEL.match(node.value) and not TENANT.search(node.value.replace("-", "_"))
             return isinstance(node.value, int) and not isinstance(node.value, bool)
         if isinstance(node, ast.Call):
             if identifier(node.func) in PARAMETER_MARKERS:

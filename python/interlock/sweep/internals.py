@@ -12,7 +12,8 @@ from interlock.sweep.flow import Flows
 from interlock.sweep.project import Project
 from interlock.sweep.symbols import Module
 from interlock.sweep.syntax import children, walk
-from interlock.sweep.vocabulary import last
+from interlock.sweep.text import identifier
+from interlock.sweep.vocabulary import POOL_NAME, POOL_TYPES, last
 
 INTERNAL = {
     "asyncpg.create_pool",
@@ -40,7 +41,7 @@ def findings(flows: Flows, entries: Entries) -> Iterator[Finding]:
                 if dotted not in reported and not (dotted.startswith("asyncpg.pool") and local in annotations):
                     reported.add(dotted)
                     message = (
-                        f"a route module imports {dotted}: acquire through the pools of `create_tenant_pools`, which "
+                        f"a route module takes {dotted}: acquire through the pools of `create_tenant_pools`, which "
                         "the scope routes"
                     )
                     yield finding_at("IL110", module, node, message)
@@ -58,11 +59,20 @@ def _taken(project: Project, module: Module, node: ast.AST) -> Iterator[tuple[st
             dotted = module.imports.get(local, f"{node.module}.{alias.name}")
             if _is_internal(project, dotted):
                 yield dotted, local
+    elif isinstance(node, ast.Attribute) and _is_private_part(project, module, node):
+        yield ast.unparse(node), node.attr
     elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in module.imports:
         dotted = f"{module.imports[node.value.id]}.{node.attr}"
         home = module.imports[node.value.id]
         if home in project.modules and (RAW_POOL.search(node.attr) or _is_raw_pool(project, dotted)):
             yield dotted, node.attr
+
+
+def _is_private_part(project: Project, module: Module, node: ast.AST) -> bool:
+    """``pools._tenant_pool``: a part of the pools that is nobody else's."""
+    if not isinstance(node, ast.Attribute) or not node.attr.startswith("_") or node.attr.startswith("__"):
+        return False
+    return bool(POOL_NAME.search(identifier(node.value)) or project.type_of(node.value, module) in POOL_TYPES)
 
 
 def _is_internal(project: Project, dotted: str) -> bool:

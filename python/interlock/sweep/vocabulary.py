@@ -25,7 +25,7 @@ OTHER_DRIVERS = {
 NO_POOL = (
     r"(?<!thread_)(?<!threads_)(?<!process_)(?<!worker_)(?<!redis_)(?<!mysql_)(?<!http_)(?<!browser_)(?<!executor_)"
 )
-POOL_NAME = re.compile(rf"(^|_|\bdb|\bpg|\basyncpg){NO_POOL}pools?$", re.IGNORECASE)
+POOL_NAME = re.compile(rf"(^|_|\b(db|pg|asyncpg|read|write|conn|connection)){NO_POOL}pools?$", re.IGNORECASE)
 POOL_GETTER = re.compile(rf"(^|_)(get|acquire|fetch|require|make|current)_(\w*_)?{NO_POOL}pools?$", re.IGNORECASE)
 POOL_CLASS = re.compile(r"Pools?$")
 DATABASE_NAME = re.compile(r"(^|_)(db|database|postgres|pg)$", re.IGNORECASE)

@@ -23,6 +23,7 @@ class Walker:
         self.flows, self.scopes, self.where = flows, flows.scopes, where
         self.flow = Flow()
         self.steps = Steps(flows, where, self.flow)
+        self._by_hand: list[tuple[ast.expr, str]] = []  # scopes entered by a call, also in one branch only
 
     def walked(self, standing: Standing) -> Flow:
         """Walk all of it."""
@@ -36,9 +37,14 @@ class Walker:
 
     def _block(self, body: list[ast.stmt], standing: Standing) -> None:
         for position, statement in enumerate(body):
+            mark = len(self._by_hand)
             after = self._statement(statement, standing)
             if after.scope != standing.scope and after.scope is not None:
-                self.flow.opened.append(Opened(_first_expression(statement), after.scope, tuple(body[position + 1 :])))
+                self._by_hand.append((_first_expression(statement), after.scope))
+            if isinstance(statement, ast.With | ast.AsyncWith):
+                del self._by_hand[mark:]  # what was put on its stack ends with it
+            for node, kind in self._by_hand[mark:]:
+                self.flow.opened.append(Opened(node, kind, tuple(body[position + 1 :])))
             standing = after
 
     def _statement(self, node: ast.stmt, standing: Standing) -> Standing:
