@@ -61,12 +61,10 @@ DEEP = {
     "decorators": "@d\n" * 1500 + "def f(): pass\n",
     "lambdas": "x = " + "lambda: " * 90 + "0\n",
     "functions": "".join("    " * n + f"def f{n}():\n" for n in range(90)) + "    " * 90 + "pass\n",
-    "calls of calls": "".join(f"async def f{n}():\n    await f{n + 1}()\n" for n in range(1500)),
-    "handed on": "".join(f"async def f{n}(g):\n    await f{n + 1}(g)\n" for n in range(1500)),
+    "calls of calls": "".join(f"async def f{n}():\n    await f{n + 1}()\n" for n in range(700)),
+    "handed on": "".join(f"async def f{n}(g):\n    await f{n + 1}(g)\n" for n in range(400)),
     "own base": "class A(B): pass\nclass B(A):\n    def f(self):\n        self.f()\n        super().f()\n",
-    "chain of bases": "class A0: pass\n"
-    + "".join(f"class A{n + 1}(A{n}): pass\n" for n in range(1500))
-    + "A9().f()\n",
+    "chain of bases": "class A0: pass\n" + "".join(f"class A{n + 1}(A{n}): pass\n" for n in range(700)) + "A9().f()\n",
     "defaults": "def f(a=None):\n    a = a or g(a)\n    return f(a)\ndef g(b=None):\n    return g(f(b))\n",
     "scope of itself": "def s():\n    return s()\nwith s():\n    s()()\n@s\n@s()\ndef t():\n    with t() as t: pass\n",
     "scopes of scopes": "".join(f"def s{n}():\n    return s{n + 1}()\n" for n in range(1500)) + "with s0(): pass\n",

@@ -22,6 +22,7 @@ class Callables:
 
     def __init__(self, project: Project, flows: Flows) -> None:
         self.project, self.flows = project, flows
+        self._known: dict[int, list[Function]] = {}
 
     def called_by(self, node: ast.expr, where: Where, hops: int = 0) -> list[Function]:
         """What calling ``node`` runs. For a class that is its ``__init__``."""
@@ -36,7 +37,12 @@ class Callables:
         if isinstance(node, ast.Call):
             return self._made_by(node, where, hops)
         if isinstance(node, ast.Name | ast.Attribute):
-            return self._named(node, where, hops)
+            if id(node) not in self._known:
+                found = self._named(node, where, hops)
+                if hops:
+                    return found  # cut off sooner than a question of its own
+                self._known[id(node)] = found
+            return self._known[id(node)]
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and ":" in node.value:
             target = self.project.functions.get(self.project.canonical(node.value.replace(":", ".", 1)))
             return [] if target is None else [target]  # a scheduler's "package.module:function"
@@ -73,7 +79,7 @@ class Callables:
         if owner is None:
             return []
         if isinstance(node.value, ast.Name) and any(
-            isinstance(scope, Function) and node.value.id in scope.parameters() for scope in enclosing(where)
+            isinstance(scope, Function) and node.value.id in scope.parameters for scope in enclosing(where)
         ):
             return self.project.overrides(owner, node.attr)
         if isinstance(node.value, ast.Attribute) and self._is_annotated(node.value, where):
@@ -95,7 +101,7 @@ class Callables:
             return []
         found: list[Function] = []
         for value, place in self.project.attribute(owner, node.attr):
-            if isinstance(value, ast.Name) and isinstance(place, Function) and value.id in place.parameters():
+            if isinstance(value, ast.Name) and isinstance(place, Function) and value.id in place.parameters:
                 for argument, site in self.project.arguments.get((place, value.id), ())[:MAX_SITES]:
                     found += self.called_by(argument, site, hops + 1)
             elif not isinstance(value, ast.Starred):

@@ -35,6 +35,7 @@ def collect(source: Source, into: Definitions) -> None:
 class _Collector:
     def __init__(self, found: Definitions, module: Module) -> None:
         self.found, self.module = found, module
+        self._for_types: set[int] = set()
 
     def body(self, body: list[ast.stmt], where: Where, owner: Class | None) -> None:
         """Collect a block and the blocks in it; bodies of functions and classes are namespaces of their own."""
@@ -47,6 +48,8 @@ class _Collector:
                 self._class(statement, where, owner)
             else:
                 self._statement(statement, where, owner)
+                if isinstance(statement, ast.If) and _dotted(statement.test) == "TYPE_CHECKING":
+                    self._for_types.update(map(id, statement.body))
                 inner: list[ast.stmt] = []
                 for child in children(statement):
                     if isinstance(child, ast.stmt):
@@ -143,6 +146,8 @@ class _Collector:
                 method.owner.annotations.setdefault(node.target.attr, node.annotation)
 
     def _import(self, node: ast.Import | ast.ImportFrom, where: Where) -> None:
+        if id(node) not in self._for_types:
+            self.module.import_statements.append(node)
         if isinstance(node, ast.Import):
             for alias in node.names:
                 first = alias.name.partition(".")[0]
@@ -159,6 +164,10 @@ class _Collector:
                 self.module.stars.append(base)
             else:
                 where.imports[alias.asname or alias.name] = f"{base}.{alias.name}" if base else alias.name
+
+
+def _dotted(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
 def element_of(iterable: ast.expr) -> ast.expr:

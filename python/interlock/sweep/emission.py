@@ -41,7 +41,7 @@ class Emission:
                     if added is not None and "__call__" in added.methods:
                         starts.setdefault(added.methods["__call__"], "middleware")
         for function in self.project.all_functions:
-            if function.parameters() >= ASGI:
+            if function.parameters >= ASGI:
                 starts.setdefault(function, "middleware")
         reported: set[ast.Call] = set()
         seen: set[Function] = set()
@@ -73,7 +73,7 @@ class Emission:
         if any("Middleware" in name for name in self.project.ancestors(cls)):
             return True
         call = cls.methods.get("__call__")
-        return call is not None and call.parameters() >= ASGI
+        return call is not None and call.parameters >= ASGI
 
     def _is_loud(self, step: Step, function: Function) -> bool:
         called = step.node.func

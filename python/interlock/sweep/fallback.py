@@ -238,7 +238,7 @@ def _is_tenant(node: ast.AST) -> bool:
 
 
 def _is_parameter(name: str, where: Where) -> bool:
-    return any(isinstance(scope, Function) and name in scope.parameters() for scope in enclosing(where))
+    return any(isinstance(scope, Function) and name in scope.parameters for scope in enclosing(where))
 
 
 def _shown(node: ast.expr) -> str:

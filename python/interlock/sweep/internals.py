@@ -10,10 +10,10 @@ from interlock.sweep.entries import Entries
 from interlock.sweep.findings import Finding, finding_at
 from interlock.sweep.flow import Flows
 from interlock.sweep.project import Project
-from interlock.sweep.symbols import Module
-from interlock.sweep.syntax import children, walk
+from interlock.sweep.symbols import Module, Where
+from interlock.sweep.syntax import walk
 from interlock.sweep.text import identifier
-from interlock.sweep.vocabulary import POOL_NAME, POOL_TYPES, last
+from interlock.sweep.vocabulary import POOL_NAME, POOL_TYPES
 
 INTERNAL = {
     "asyncpg.create_pool",
@@ -33,12 +33,16 @@ POOL_MODULE = re.compile(r"(^|\.)_\w*pools?(\.|$)")
 def findings(flows: Flows, entries: Entries) -> Iterator[Finding]:
     """Imports of pool internals, and private pools taken from an imported module, in modules that define routes."""
     modules = {handler.module.name: handler.module for handler in entries.handlers}
-    for module in modules.values():
-        annotations = _only_annotated(module)
+    attributes: dict[str, list[tuple[ast.AST, Where]]] = {name: [] for name in modules}
+    for where in flows.project.places():
+        if where.module.name in modules:
+            attributes[where.module.name] += ((node, where) for node in where.own(ast.Attribute))
+    for name, module in modules.items():
         reported: set[str] = set()
-        for node in _running(module.source.tree):
-            for dotted, local in _taken(flows.project, module, node):
-                if dotted not in reported and not (dotted.startswith("asyncpg.pool") and local in annotations):
+        for node, where in (*((node, module) for node in module.import_statements), *attributes[name]):
+            for dotted, local in _taken(flows.project, where, node):
+                for_types = dotted.startswith("asyncpg.pool") and local in _only_annotated(module)
+                if dotted not in reported and not for_types:
                     reported.add(dotted)
                     message = (
                         f"a route module takes {dotted}: acquire through the pools of `create_tenant_pools`, which "
@@ -47,8 +51,9 @@ def findings(flows: Flows, entries: Entries) -> Iterator[Finding]:
                     yield finding_at("IL110", module, node, message)
 
 
-def _taken(project: Project, module: Module, node: ast.AST) -> Iterator[tuple[str, str]]:
+def _taken(project: Project, where: Where, node: ast.AST) -> Iterator[tuple[str, str]]:
     """(what is taken, under which name)."""
+    module = where.module
     if isinstance(node, ast.Import):
         for alias in node.names:
             if alias.name in INTERNAL or POOL_MODULE.search(alias.name):
@@ -59,7 +64,7 @@ def _taken(project: Project, module: Module, node: ast.AST) -> Iterator[tuple[st
             dotted = module.imports.get(local, f"{node.module}.{alias.name}")
             if _is_internal(project, dotted):
                 yield dotted, local
-    elif isinstance(node, ast.Attribute) and _is_private_part(project, module, node):
+    elif isinstance(node, ast.Attribute) and _is_private_part(project, where, node):
         yield ast.unparse(node), node.attr
     elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in module.imports:
         dotted = f"{module.imports[node.value.id]}.{node.attr}"
@@ -68,11 +73,11 @@ def _taken(project: Project, module: Module, node: ast.AST) -> Iterator[tuple[st
             yield dotted, node.attr
 
 
-def _is_private_part(project: Project, module: Module, node: ast.AST) -> bool:
+def _is_private_part(project: Project, where: Where, node: ast.AST) -> bool:
     """``pools._tenant_pool``: a part of the pools that is nobody else's."""
     if not isinstance(node, ast.Attribute) or not node.attr.startswith("_") or node.attr.startswith("__"):
         return False
-    return bool(POOL_NAME.search(identifier(node.value)) or project.type_of(node.value, module) in POOL_TYPES)
+    return bool(POOL_NAME.search(identifier(node.value)) or project.type_of(node.value, where) in POOL_TYPES)
 
 
 def _is_internal(project: Project, dotted: str) -> bool:
@@ -92,18 +97,6 @@ def _is_raw_pool(project: Project, dotted: str) -> bool:
         return False
     types = {project.type_of(value, home) for value in home.bindings[name]}
     return bool(types & {"asyncpg.Pool", "asyncpg.pool.Pool"})
-
-
-def _running(tree: ast.Module) -> Iterator[ast.AST]:
-    """The nodes of a module without those under ``if TYPE_CHECKING``."""
-    pending: list[ast.AST] = [tree]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.If) and last(ast.unparse(node.test)) == "TYPE_CHECKING":
-            pending += node.orelse
-            continue
-        yield node
-        pending += reversed(children(node))
 
 
 def _only_annotated(module: Module) -> set[str]:

@@ -115,7 +115,7 @@ class LocalSettings:
         values = function.bindings.get(name, [])
         if values:
             return all(self._is_bare_value(value, function) for value in values)
-        if name in function.parameters():
+        if name in function.parameters:
             return any(self._yields_bare(dependency) for dependency in self._dependency(name, function))
         return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 
 
 class Memo:
@@ -13,13 +13,14 @@ class Memo:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[Hashable, str | None] = {}
-        self._open: dict[Hashable, str | None] | None = None
+        # What a name stands for has the id of its node as the key; what type a value has, that id's complement.
+        self.kept: dict[int, str | None] = {}
+        self._open: dict[int, str | None] | None = None
 
-    def answer(self, key: Hashable, hops: int, find: Callable[[], str | None]) -> str | None:
+    def answer(self, key: int, hops: int, find: Callable[[], str | None]) -> str | None:
         """Return the answer to ``key``, found by ``find`` unless it is known; ``hops`` is 0 for a new question."""
-        if key in self._kept:
-            return self._kept[key]
+        if key in self.kept:
+            return self.kept[key]
         if self._open is not None and hops:
             if key not in self._open:
                 self._open[key] = None
@@ -27,11 +28,11 @@ class Memo:
             return self._open[key]
         before, self._open = self._open, {key: None}
         try:
-            self._kept[key] = find()
+            self.kept[key] = find()
         finally:
             self._open = before
-        return self._kept[key]
+        return self.kept[key]
 
     def forget(self) -> None:
         """Drop everything, when more has become known."""
-        self._kept.clear()
+        self.kept.clear()

@@ -11,6 +11,7 @@ from interlock.sweep.sources import Source
 from interlock.sweep.symbols import Class, Function, Module, Where, enclosing
 from interlock.sweep.types import Types
 
+MAX_ANCESTORS = 64
 MAX_HOPS = 12  # aliases of aliases; also what ends a cyclic import
 
 
@@ -39,7 +40,10 @@ class Project(Definitions):
         """Return the dotted name an expression refers to; aliases and ``functools.partial`` are followed."""
         if hops > MAX_HOPS:
             return None
-        return self.memo.answer(("name", id(node)), hops, lambda: self._resolve(node, where, hops))
+        key = id(node)
+        if key in self.memo.kept:
+            return self.memo.kept[key]
+        return self.memo.answer(key, hops, lambda: self._resolve(node, where, hops))
 
     def type_of(self, node: ast.expr, where: Where) -> str | None:
         """Return the dotted class of a value, as far as assignments and annotations tell."""
@@ -70,10 +74,10 @@ class Project(Definitions):
         return self._bases[cls]
 
     def ancestors(self, cls: Class) -> Iterator[str]:
-        """The dotted names of all classes a class inherits from, nearest first."""
+        """The dotted names of the classes a class inherits from, nearest first; no more than people write."""
         seen: set[str] = {cls.name}
         waiting = list(self.bases(cls))
-        while waiting:
+        while waiting and len(seen) <= MAX_ANCESTORS:
             name = waiting.pop(0)
             if name not in seen:
                 seen.add(name)
@@ -165,7 +169,7 @@ class Project(Definitions):
                 if name in scope.bindings:
                     return f"{scope.name}.{name}"
                 return self._starred(name, scope, hops) or name
-            if name in scope.bindings or name in scope.parameters():
+            if name in scope.bindings or name in scope.parameters:
                 return None
         return name
 

@@ -224,7 +224,7 @@ class Steps:
         if isinstance(node, ast.Name):
             for scope in enclosing(self.where):
                 if isinstance(scope, Function):
-                    if node.id in scope.parameters():
+                    if node.id in scope.parameters:
                         self.flow.uses.append(Use(scope, node.id, standing.scope, started))
                         return
                     if node.id in scope.bindings:
@@ -233,7 +233,7 @@ class Steps:
     def _is_parameter(self, name: str) -> bool:
         for scope in enclosing(self.where):
             if isinstance(scope, Function):
-                if name in scope.parameters():
+                if name in scope.parameters:
                     return True
                 if name in scope.bindings or name in scope.functions:
                     return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar, cast
 
 from interlock.sweep.sources import Source
@@ -12,7 +13,7 @@ from interlock.sweep.syntax import children
 
 Node = TypeVar("Node", bound=ast.AST)
 SEPARATE = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-KEPT = {ast.Call, ast.Await, ast.While, ast.Assign, ast.BoolOp, ast.IfExp, ast.If, ast.Try}
+KEPT = {ast.Attribute, ast.Call, ast.Await, ast.While, ast.Assign, ast.BoolOp, ast.IfExp, ast.If, ast.Try}
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -51,6 +52,8 @@ class Module(Namespace):
 
     source: Source
     stars: list[str] = field(default_factory=list)
+    # Those that run: not under ``if TYPE_CHECKING``.
+    import_statements: list[ast.Import | ast.ImportFrom] = field(default_factory=list)
 
     def body(self) -> list[ast.AST]:
         """Its statements."""
@@ -122,6 +125,7 @@ class Function(Namespace):
         """The annotation of a parameter."""
         return next((argument.annotation for argument in self.arguments() if argument.arg == parameter), None)
 
+    @cached_property
     def parameters(self) -> set[str]:
         """The names of all parameters."""
         arguments = self.node.args

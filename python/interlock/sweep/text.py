@@ -54,7 +54,7 @@ def bound_values(project: Project, node: ast.expr, where: Where) -> list[tuple[a
         for scope in enclosing(where):
             if node.id in scope.bindings:
                 return [(value, scope) for value in reversed(scope.bindings[node.id])]
-            if isinstance(scope, Function) and node.id in scope.parameters():
+            if isinstance(scope, Function) and node.id in scope.parameters:
                 return []
     if isinstance(node, ast.Attribute):
         owner = project.type_of(node.value, where) or project.resolve(node.value, where) or ""

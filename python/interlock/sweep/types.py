@@ -34,7 +34,10 @@ class Types:
         """Return the dotted class of a value."""
         if hops > MAX_HOPS:
             return None
-        return self.project.memo.answer(("type", id(node)), hops, lambda: self._of(node, where, hops))
+        key = ~id(node)
+        if key in self.project.memo.kept:
+            return self.project.memo.kept[key]
+        return self.project.memo.answer(key, hops, lambda: self._of(node, where, hops))
 
     def _of(self, node: ast.expr, where: Where, hops: int) -> str | None:
         if isinstance(node, ast.Await | ast.NamedExpr):
@@ -115,7 +118,7 @@ class Types:
             if found is not None:
                 return found
             if isinstance(scope, Function):
-                if name in scope.parameters():
+                if name in scope.parameters:
                     return self._of_parameter(name, scope, hops)
                 if name in scope.bindings:
                     return None
@@ -168,7 +171,7 @@ class Types:
                 if iterable.id in scope.bindings:
                     lists = [value for value in scope.bindings[iterable.id] if not isinstance(value, ast.Starred)]
                     return self._first(((element, scope) for value in lists for element in _elements(value)), hops + 1)
-                if isinstance(scope, Function) and iterable.id in scope.parameters():
+                if isinstance(scope, Function) and iterable.id in scope.parameters:
                     return self._element_annotated(scope.annotation_of(iterable.id), scope, hops)
         if isinstance(iterable, ast.Attribute):
             owner = self.project.classes.get(self.of(iterable.value, where, hops + 1) or "")
