@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -109,16 +110,34 @@ def test_over_tls(listening: EmbeddedPostgres, loop: str) -> None:
         if os.geteuid() == 0:
             os.chown(key, NOBODY, NOBODY)
             os.chown(certificate, NOBODY, NOBODY)
-        try:
-            listening.execute("ALTER SYSTEM SET ssl = on")
-        except asyncpg.PostgresError:
-            pytest.skip("this server was built without TLS")
-        listening.execute("SELECT pg_reload_conf()")
+    try:
+        listening.execute("ALTER SYSTEM SET ssl = on")
+    except asyncpg.PostgresError:
+        pytest.skip("this server was built without TLS")
+    listening.execute("SELECT pg_reload_conf()")
+    _wait_for_tls(listening)
     factory = None
     if loop == "uvloop":
         factory = pytest.importorskip("uvloop", reason="uvloop is not installed").new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_exercise(_dsns(listening, "127.0.0.1"), "pipelined", ssl="require"))
+
+
+def _wait_for_tls(server: EmbeddedPostgres) -> None:
+    """The server takes new settings up when it comes to it; only sessions that begin after that have them."""
+
+    async def setting() -> object:
+        connection = await asyncpg.connect(server.dsn())
+        try:
+            return await connection.fetchval("SHOW ssl")
+        finally:
+            await connection.close()
+
+    for _ in range(500):
+        if asyncio.run(setting()) == "on":
+            return
+        time.sleep(0.02)
+    pytest.fail("the server does not take TLS up")
 
 
 # --- a proxy that decides what arrives when

@@ -67,7 +67,10 @@ RESET_SECONDS = 5.0
 class Channel:
     """Writes ahead on one session and hears of failures."""
 
-    __slots__ = ("_clean", "_hold", "_mode", "_nonce", "_protocol", "_settings", "closed_by", "session", "since")
+    __slots__ = (
+        *("_clean", "_hold", "_mode", "_nonce", "_protocol", "_settings", "_sync"),
+        *("closed_by", "session", "since"),
+    )
 
     def __init__(self, mode: Pipelined, session: Session) -> None:
         connection: Any = session.connection
@@ -77,6 +80,8 @@ class Channel:
         self._hold = hold_for(transport)
         self._mode = mode
         self._nonce = ""
+        # Since PostgreSQL 18, a function call behind other messages is part of their transaction and does not end it.
+        self._sync = SYNC if connection.get_server_version().major >= 18 else b""
         self._clean = session.clean
         self._settings = text_array([text for setting in session.settings for text in setting])
         self.session = session
@@ -105,8 +110,10 @@ class Channel:
         """Undo what the checkout left, and tell the session the next nonce."""
         self._nonce = secrets.token_hex(16)
         self._protocol.expect_reset()
+        if self._sync:
+            self._protocol.expect_reset()
         statements = len(_NAMED) + self.session.cached_statements()
-        self._hold.write(_RESET + call(self._clean, self._nonce, self._settings, str(statements)))
+        self._hold.write(_RESET + self._sync + call(self._clean, self._nonce, self._settings, str(statements)))
 
     def forget_nonce(self) -> None:
         """Make the next prelude fail."""
