@@ -77,6 +77,26 @@ def peers() -> dict[str, Call]:
         throttle = Throttled(using=RateLimiterType.GCRA.value, quota=rate_limiter.per_hour(LIMIT))
         found["throttled-py"] = lambda key: throttle.limit(key)
     with suppress(ImportError):
+        import pyrate_limiter as pyrate  # type: ignore[import-not-found]
+
+        class BucketOfKey(pyrate.BucketFactory):  # type: ignore[misc]
+            """A bucket for each key, without the thread that would clean up a hundred thousand of them."""
+
+            def __init__(self) -> None:
+                self.clock, self.buckets = pyrate.MonotonicClock(), {}
+
+            def wrap_item(self, name: str, weight: int = 1) -> object:
+                return pyrate.RateItem(name, self.clock.now(), weight=weight)
+
+            def get(self, item: pyrate.RateItem) -> object:
+                if item.name not in self.buckets:
+                    rate = pyrate.Rate(LIMIT, pyrate.Duration.HOUR)
+                    self.buckets[item.name] = pyrate.InMemoryBucket([rate])
+                return self.buckets[item.name]
+
+        limiter = pyrate.Limiter(BucketOfKey())
+        found["pyrate-limiter"] = lambda key: limiter.try_acquire(key, blocking=False)
+    with suppress(ImportError):
         import token_bucket  # type: ignore[import-not-found]
 
         bucket = token_bucket.Limiter(LIMIT / WINDOW, LIMIT, token_bucket.MemoryStorage())

@@ -21,17 +21,15 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.routing import Route
 
-from interlock.errors import ScopeConflict, ScopeEnded, ScopeEscalation, ScopeMissing
+from interlock.errors import ScopeEnded, ScopeEscalation
 from interlock.tenancy import (
     OrgId,
     current_org_id,
     current_scope,
     pre_org_resolution_scope,
-    spawn_scoped,
     tenant_scope,
 )
-from interlock.tenancy.scope import require_frame
-from interlock.web import TenantMiddleware, current_org, scoped
+from interlock.web import TenantMiddleware, current_org
 
 seen: list[Any] = []
 
@@ -264,102 +262,6 @@ async def test_a_scope_opened_in_base_http_middleware_has_ended_for_background_t
     app.add_middleware(OpensScope)
     with pytest.raises(ScopeEnded):
         await get(app, "/background")
-
-
-# --- dependencies
-
-
-def with_dependency(dependency: Any) -> FastAPI:
-    app = FastAPI(dependencies=[Depends(dependency)])
-
-    @app.get("/async")
-    async def async_endpoint(tasks: BackgroundTasks) -> OrgId | None:
-        tasks.add_task(note, "task")
-        return require_frame().org_id
-
-    @app.get("/sync")
-    def sync_endpoint() -> OrgId | None:
-        return require_frame().org_id
-
-    @app.get("/stream")
-    async def stream() -> StreamingResponse:
-        async def body() -> AsyncIterator[str]:
-            yield f"{current_org_id()}"
-
-        return StreamingResponse(body())
-
-    @app.get("/fails")
-    async def fails() -> None:
-        raise HTTPException(418, "teapot")
-
-    return app
-
-
-@pre_org_resolution_scope("look up the api key")
-async def org_of_key(request: Request) -> OrgId | None:
-    scope = current_scope()
-    assert scope is not None
-    assert scope.pre_resolution
-    return request.headers.get("x-key")
-
-
-async def test_a_scoped_dependency_covers_endpoint_stream_and_background() -> None:
-    app = with_dependency(scoped(org_of_key))
-    assert (await get(app, "/async")).json() == "A"
-    assert (await get(app, "/sync")).json() == "A"
-    assert (await get(app, "/stream")).text == "A"
-    assert (await get(app, "/fails")).status_code == 418
-    assert (await get(app, "/async", "a b")).status_code == 400
-    assert seen == [("task", "A")]
-    assert current_scope() is None
-
-
-async def test_a_scoped_dependency_without_an_org_opens_no_scope() -> None:
-    with pytest.raises(ScopeMissing):
-        await get(with_dependency(scoped(org_of_key)), "/async", None)
-
-
-async def test_a_scoped_dependency_cannot_change_the_requests_tenant() -> None:
-    app = with_dependency(scoped(lambda: "B"))
-    app.add_middleware(TenantMiddleware, resolve=resolve)
-    with pytest.raises(ScopeConflict):
-        await get(app, "/async")
-    assert (await get(app, "/async", "B")).json() == "B"
-
-
-async def test_a_sync_yield_dependency_is_a_clear_error() -> None:
-    """It runs in a worker thread, in a copy of the context, and is left in another copy."""
-
-    def trap() -> Iterator[None]:
-        with tenant_scope("A"):
-            yield
-
-    app = with_dependency(trap)
-    for path in ("/async", "/sync"):
-        with pytest.raises(ScopeMissing, match="sync `yield` dependency"):
-            await get(app, path)
-    assert (await get(app, "/fails")).status_code == 418, "leaving the scope does not mask the endpoint's error"
-
-
-async def test_fire_and_forget_needs_spawn_scoped() -> None:
-    app = FastAPI()
-    release = asyncio.Event()
-    tasks: list[asyncio.Task[Any]] = []
-
-    async def work() -> OrgId | None:
-        await release.wait()
-        return current_org_id()
-
-    @app.get("/")
-    async def endpoint() -> None:
-        tasks.extend([asyncio.create_task(work()), spawn_scoped(work())])
-
-    app.add_middleware(TenantMiddleware, resolve=resolve)
-    await get(app, "/")
-    release.set()
-    bare, spawned = await asyncio.gather(*tasks, return_exceptions=True)
-    assert isinstance(bare, ScopeEnded)
-    assert spawned == "A"
 
 
 # --- WebSockets

@@ -551,7 +551,7 @@ class Gates:
     Raises `GateLimitError` (a `ValueError`) if `max_keys` is not from 1 to 67,108,864.
     """
     def __new__(
-        cls, /, *, max_keys: SupportsIndex = 16384, clock: Any | None = None
+        cls, /, *, max_keys: Incomplete = ..., clock: Any | None = None
     ) -> Gates: ...
     def clear(self, /) -> None:
         """
@@ -581,7 +581,7 @@ class Gates:
         max_per_window: Any,
         window: SupportsFloat | SupportsIndex,
         *,
-        burst: SupportsIndex | None = None,
+        burst: Any | None = None,
         event_budget: Incomplete = ...,
         per_tenant: bool = False,
     ) -> Gate:
@@ -941,7 +941,7 @@ class SharedGates(Gates):
         /,
         path: str | PathLike[str],
         *,
-        max_keys: SupportsIndex = 16384,
+        max_keys: Incomplete = ...,
         clock: Any | None = None,
     ) -> SharedGates: ...
     @property

@@ -42,13 +42,17 @@ pub enum Judgement {
     Deny(Reason, Option<u64>),
 }
 
+/// The longest window, and the latest time that is told from later ones: 146 years in nanoseconds, so
+/// that neither their sum nor twice it overflows.
+pub const LONGEST: u64 = 1 << 62;
+
 /// Emissions a window are counted in this many bits of the key's state.
 pub(super) const EMITTED_BITS: u32 = 40;
 
 impl Limit {
     /// At most `max` in a window of `span` nanoseconds.
     pub fn window(max: u64, span: u64) -> Result<Self, GateError> {
-        require_span(span)?;
+        let span = require_span(span)?;
         Ok(Self::Window { max: max.min((1 << EMITTED_BITS) - 1), span })
     }
 
@@ -57,7 +61,7 @@ impl Limit {
     /// Without `burst` an idle key may emit `max` at once, so that up to `2·max − 1` fall into some
     /// span. With it, at most `burst` at once and at most `max` in *any* span.
     pub fn rate(max: u64, span: u64, burst: Option<u64>) -> Result<Self, GateError> {
-        require_span(span)?;
+        let span = require_span(span)?;
         let (interval, capacity) = match burst {
             None => (span.checked_div(max).unwrap_or(span), max),
             Some(burst) if burst > 0 && burst < max => (span / (max - burst), burst),
@@ -148,7 +152,7 @@ fn gcra(interval: u64, tolerance: u64, state: Option<State>, now: u64) -> Judgem
     Judgement::Allow(State { time: state.time.saturating_add(interval), ..state })
 }
 
-fn require_span(span: u64) -> Result<(), GateError> {
+fn require_span(span: u64) -> Result<u64, GateError> {
     if span == 0 {
         return Err(GateError::Limit {
             field: "window",
@@ -156,5 +160,5 @@ fn require_span(span: u64) -> Result<(), GateError> {
             given: "0".to_owned(),
         });
     }
-    Ok(())
+    Ok(span.min(LONGEST))
 }

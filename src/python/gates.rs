@@ -12,7 +12,9 @@ use crate::gates::{
 };
 
 use super::current;
-use super::gates_arguments::{BudgetArgument, count, gate_error, key_text, limit_count, nanos};
+use super::gates_arguments::{
+    BudgetArgument, MaxKeys, USUAL_KEYS, count, gate_error, key_text, nanos,
+};
 use super::gates_clock::ClockSource;
 use super::gates_fire_once::FireOnce;
 use super::gates_reports::{Decision, GateStats, Suppression, seconds};
@@ -66,9 +68,9 @@ impl Home {
             let tenant = caller.tenant.map(|tenant| self.text_hash(tenant)).transpose()?;
             return Ok((self.digest(event, caller)?, tenant.unwrap_or_default()));
         }
-        let tenant = caller.tenant.map(|text| self.cached_hash(text)).transpose()?;
+        let tenant = caller.tenant.map(|text| Self::cached_hash(text)).transpose()?;
         let tenant = tenant.unwrap_or_default();
-        let subkey = caller.subkey.map(|text| self.cached_hash(text)).transpose()?;
+        let subkey = caller.subkey.map(|text| Self::cached_hash(text)).transpose()?;
         let subkey = subkey.unwrap_or(NO_SUBKEY);
         let event = if caller.tenant.is_some() { mix(event, tenant) } else { event };
         Ok((KeyHash { place: mix(event, subkey), rest: 0 }, tenant))
@@ -89,12 +91,16 @@ impl Home {
 
     /// The hash that Python keeps in the string, keyed per process.
     #[inline]
-    fn cached_hash(&self, text: &Bound<'_, PyString>) -> PyResult<u64> {
-        if !text.is_exact_instance_of::<PyString>() {
-            return self.text_hash(text); // a subclass may say of its hash what it likes
-        }
+    fn cached_hash(text: &Bound<'_, PyString>) -> PyResult<u64> {
+        // A subclass may say of its hash what it likes; its text is what it is.
+        let hash = if text.is_exact_instance_of::<PyString>() {
+            text.hash()
+        } else {
+            let plain = text.py().get_type::<PyString>();
+            plain.call_method1(intern!(text.py(), "__str__"), (text,))?.hash()
+        };
         #[allow(clippy::cast_sign_loss)] // the bits of a hash
-        text.hash().map(|hash| hash as u64)
+        hash.map(|hash| hash as u64)
     }
 
     fn text_hash(&self, text: &Bound<'_, PyString>) -> PyResult<u64> {
@@ -127,11 +133,9 @@ pub(super) struct Gates {
 #[pymethods]
 impl Gates {
     #[new]
-    #[pyo3(signature = (*, max_keys = 16_384, clock = None))]
-    fn new(py: Python<'_>, max_keys: i64, clock: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        let keys = count(py, "max_keys", max_keys)?;
-        let keys = usize::try_from(keys).unwrap_or(usize::MAX);
-        let core = Core::private(keys).map_err(|why| gate_error(py, &why))?;
+    #[pyo3(signature = (*, max_keys = USUAL_KEYS, clock = None))]
+    fn new(py: Python<'_>, max_keys: MaxKeys, clock: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let core = Core::private(max_keys.0).map_err(|why| gate_error(py, &why))?;
         let home = Home::new(core, ClockSource::from_argument(clock)?, false);
         super::gates_default::remember(&home);
         Ok(Self { home })
@@ -157,7 +161,7 @@ impl Gates {
         event_budget: BudgetArgument,
         per_tenant: bool,
     ) -> PyResult<Gate> {
-        let max = limit_count(max_per_window)?;
+        let max = count("max_per_window", max_per_window)?;
         let span = nanos(py, "window", window)?;
         let limit = Limit::window(max, span).map_err(|why| gate_error(py, &why))?;
         let definition = Definition { event, policy: "window", max, span, per_tenant };
@@ -180,13 +184,13 @@ impl Gates {
         event: &str,
         max_per_window: &Bound<'_, PyAny>,
         window: f64,
-        burst: Option<i64>,
+        burst: Option<&Bound<'_, PyAny>>,
         event_budget: BudgetArgument,
         per_tenant: bool,
     ) -> PyResult<Gate> {
-        let max = limit_count(max_per_window)?;
+        let max = count("max_per_window", max_per_window)?;
         let span = nanos(py, "window", window)?;
-        let burst = burst.map(|burst| count(py, "burst", burst)).transpose()?;
+        let burst = burst.map(|burst| count("burst", burst)).transpose()?;
         let limit = Limit::rate(max, span, burst).map_err(|why| gate_error(py, &why))?;
         let definition = Definition { event, policy: "rate", max, span, per_tenant };
         self.gate(py, &definition, limit, event_budget)

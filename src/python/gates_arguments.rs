@@ -26,27 +26,37 @@ pub(super) fn gate_error(py: Python<'_>, why: &GateError) -> PyErr {
     }
 }
 
-/// A number of emissions or keys: 0 or more.
-pub(super) fn count(py: Python<'_>, field: &'static str, given: i64) -> PyResult<u64> {
-    u64::try_from(given).map_err(|_| {
+/// A number of any size, the largest ones as the largest here; `None` if it is negative.
+#[inline]
+pub(super) fn non_negative(given: &Bound<'_, PyInt>) -> PyResult<Option<u64>> {
+    match given.extract::<u64>() {
+        Ok(number) => Ok(Some(number)),
+        Err(_) => Ok((!given.lt(0)?).then_some(u64::MAX)),
+    }
+}
+
+/// A number of emissions or keys.
+#[inline]
+pub(super) fn count(field: &'static str, given: &Bound<'_, PyAny>) -> PyResult<u64> {
+    let given = given.cast::<PyInt>()?;
+    non_negative(given)?.ok_or_else(|| {
         let problem = "must not be negative";
-        gate_error(py, &GateError::Limit { field, problem, given: given.to_string() })
+        gate_error(given.py(), &GateError::Limit { field, problem, given: given.to_string() })
     })
 }
 
-/// `max_per_window`, of any size.
-#[inline]
-pub(super) fn limit_count(given: &Bound<'_, PyAny>) -> PyResult<u64> {
-    let given = given.cast::<PyInt>()?;
-    match given.extract::<u64>() {
-        Ok(count) => Ok(count),
-        Err(_) if given.lt(0)? => {
-            let problem = "must not be negative";
-            let text = given.to_string();
-            let why = GateError::Limit { field: "max_per_window", problem, given: text };
-            Err(gate_error(given.py(), &why))
-        }
-        Err(_) => Ok(u64::MAX),
+/// `max_keys=`, of any size.
+#[derive(Clone, Copy)]
+pub(super) struct MaxKeys(pub(super) usize);
+
+/// `max_keys` unless told otherwise.
+pub(super) const USUAL_KEYS: MaxKeys = MaxKeys(16_384);
+
+impl<'py> FromPyObject<'_, 'py> for MaxKeys {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(usize::try_from(count("max_keys", &given)?).unwrap_or(usize::MAX)))
     }
 }
 
@@ -112,10 +122,13 @@ impl<'py> FromPyObject<'_, 'py> for BudgetArgument {
         if let Ok(pair) = given.cast::<PyTuple>()
             && pair.len() == 2
         {
-            return Ok(Self::Of(limit_count(&pair.get_item(0)?)?, pair.get_item(1)?.extract()?));
+            return Ok(Self::Of(
+                count("event_budget", &pair.get_item(0)?)?,
+                pair.get_item(1)?.extract()?,
+            ));
         }
         if given.is_instance_of::<PyInt>() {
-            return Ok(Self::InTheSameWindow(limit_count(&given)?));
+            return Ok(Self::InTheSameWindow(count("event_budget", &given)?));
         }
         Err(PyTypeError::new_err("event_budget must be (emissions, seconds), an int, or None"))
     }

@@ -5,6 +5,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
 use crate::gates::clock::{self, SECOND};
+use crate::gates::limit::LONGEST;
+
+use super::gates_arguments::non_negative;
 
 /// A clock that only its owner moves, for tests. `start` is in seconds.
 #[pyclass(frozen, module = "interlock.gates")]
@@ -70,19 +73,19 @@ impl ClockSource {
         ))
     }
 
-    /// Nanoseconds now. A callable's negative times count as 0, too large ones as the largest.
+    /// Nanoseconds now. Times that a test makes up count as 0 if negative, as the latest if later.
     #[allow(clippy::inline_always)] // the result goes through memory otherwise
     #[inline(always)]
     pub(super) fn now(&self, py: Python<'_>, coarse: bool) -> PyResult<u64> {
         match self {
             Self::Monotonic => Ok(clock::monotonic(coarse)),
-            Self::Manual(clock) => Ok(clock.get().inner.now()),
+            Self::Manual(clock) => Ok(clock.get().inner.now().min(LONGEST)),
             Self::Callable(callable) => {
                 let now = callable.bind(py).call0()?;
                 let now = now.cast::<PyInt>().map_err(|_| {
                     PyTypeError::new_err("the clock must return integer nanoseconds")
                 })?;
-                now.extract::<u64>().or_else(|_| Ok(if now.lt(0)? { 0 } else { u64::MAX }))
+                Ok(non_negative(now)?.unwrap_or_default().min(LONGEST))
             }
         }
     }

@@ -11,10 +11,8 @@ use crate::gates::clock::COARSE_FROM;
 use crate::gates::{Budget, Event, EventSpec, Firing, Gates as Core, Limit};
 
 use super::gates::{Caller, Gates, Home};
-use super::gates_arguments::{gate_error, limit_count, nanos};
+use super::gates_arguments::{USUAL_KEYS, count, gate_error, nanos};
 use super::gates_clock::ClockSource;
-
-const MAX_KEYS: usize = 16_384;
 
 /// Every private table, so that a forked child can forget its parent's counts. Locked only while a
 /// table is made and after a fork.
@@ -45,7 +43,7 @@ static DEFAULT: PyOnceLock<Default> = PyOnceLock::new();
 
 fn default(py: Python<'_>) -> PyResult<&'static Default> {
     DEFAULT.get_or_try_init(py, || {
-        let core = Core::private(MAX_KEYS).map_err(|why| gate_error(py, &why))?;
+        let core = Core::private(USUAL_KEYS.0).map_err(|why| gate_error(py, &why))?;
         // The reference functions have no budget over all keys.
         let event = |policy| {
             let budget = Budget::Unlimited;
@@ -103,7 +101,7 @@ pub(super) fn should_emit(
 ) -> PyResult<bool> {
     let default = default(py)?;
     let span = nanos(py, "window_ms", window_ms / 1e3)?;
-    let limit = Limit::window(limit_count(max_per_window)?, span);
+    let limit = Limit::window(count("max_per_window", max_per_window)?, span);
     let limit = limit.map_err(|why| gate_error(py, &why))?;
     let event = &default.should_emit;
     let now = default.home.clock.now(py, span >= COARSE_FROM)?;

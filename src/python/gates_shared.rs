@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use crate::gates::shared::open;
 
 use super::gates::{Gates, Home};
-use super::gates_arguments::{count, gate_error};
+use super::gates_arguments::{MaxKeys, USUAL_KEYS, gate_error};
 use super::gates_clock::ClockSource;
 
 /// `Gates` in a memory-mapped file: one quota for all workers of a host, forked or spawned, exact
@@ -30,17 +30,16 @@ pub(super) struct SharedGates {
 #[pymethods]
 impl SharedGates {
     #[new]
-    #[pyo3(signature = (path, *, max_keys = 16_384, clock = None))]
+    #[pyo3(signature = (path, *, max_keys = USUAL_KEYS, clock = None))]
     fn new(
         py: Python<'_>,
         path: PathBuf,
-        max_keys: i64,
+        max_keys: MaxKeys,
         clock: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let keys = usize::try_from(count(py, "max_keys", max_keys)?).unwrap_or(usize::MAX);
         let clock = ClockSource::from_argument(clock)?;
         // Another worker may hold the file's lock for a moment.
-        let core = py.detach(|| open(&path, keys)).map_err(|why| gate_error(py, &why))?;
+        let core = py.detach(|| open(&path, max_keys.0)).map_err(|why| gate_error(py, &why))?;
         let gates = Gates { home: Home::new(core, clock, true) };
         Ok(PyClassInitializer::from(gates).add_subclass(Self { path }))
     }
