@@ -3,7 +3,7 @@
 //! * [`clock`]: nanoseconds, from the system or by hand
 //! * [`limit`]: the two policies (anchored window, GCRA) as pure functions of a key's state
 //! * [`occurrence`]: the fire-once policy, likewise
-//! * `table`: a fixed-size, lock-free, set-associative table of those states
+//! * `table`, `intent`: a fixed-size, lock-free, set-associative table of those states
 //! * `tally`, `label`: what each key has had suppressed, and what to call it
 //! * `directory`: the events, with their totals
 //! * [`quota`], `firing`: all of it together, in private or (`shared`) in shared memory
@@ -16,6 +16,7 @@ pub mod clock;
 mod directory;
 mod drain;
 mod firing;
+mod intent;
 mod key;
 mod label;
 pub mod limit;

@@ -7,6 +7,7 @@
 //!   meets an unfinished intent finishes it, so a worker killed half-way holds nobody up.
 
 use super::atomics::{AtomicU64, AtomicU128, Ordering};
+use super::intent::Intent;
 use super::key::KeyHash;
 use super::label::Named;
 use super::memory::{Carver, Cells};
@@ -376,33 +377,5 @@ impl<R: Record> Table<R> {
             // If the new key was faster, its word stands.
             let _ = self.exchange(Slot { index, word }, seen, packed::<R>(None, version(word)));
         }
-    }
-}
-
-/// An intent word: the tag word to write (64 bits), the way (16), whether it is to be done (1), and
-/// a sequence number (47), so that an intent is never mistaken for an earlier one.
-struct Intent;
-
-impl Intent {
-    const WAY: u32 = 64;
-    const PENDING: u128 = 1 << 80;
-    const SEQUENCE: u32 = 81;
-
-    const fn pending(word: u128) -> bool {
-        word & Self::PENDING != 0
-    }
-
-    const fn publish(seen: u128, way: usize, word: u64) -> u128 {
-        let sequence = (seen >> Self::SEQUENCE) + 1;
-        sequence << Self::SEQUENCE | Self::PENDING | (way as u128) << Self::WAY | word as u128
-    }
-
-    #[allow(clippy::cast_possible_truncation)] // fields are cut out of the word
-    const fn target(intent: u128) -> (usize, u64) {
-        ((intent >> Self::WAY) as u16 as usize, intent as u64)
-    }
-
-    const fn done(intent: u128) -> u128 {
-        intent & !Self::PENDING
     }
 }
