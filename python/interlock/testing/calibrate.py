@@ -5,20 +5,25 @@ Without this, half of a run would be 404 and 422, which proves nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, permutations, product
 from typing import Any
 
 from interlock.testing.exchange import Exchange
 from interlock.testing.knowledge import Observation
-from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder
+from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder, referring
 from interlock.testing.routes import Endpoint
+from interlock.testing.values import CANARY, fits
 from interlock.testing.world import Learned, Org, World
 
 PASSES = 4
-CANDIDATES = 6
-MAX_ATTEMPTS = 60
+CANDIDATES = 8
+MAX_ATTEMPTS, MAX_GUESSES, MAX_GUESSED, MAX_REFUSALS = 80, 20, 5, 12
+_LEAVING = re.compile(r"log-?out|sign-?out|session|revoke|rotate|deactivate|terminate", re.IGNORECASE)
 _HOPELESS = frozenset({401, 403, 405, 426, 503})
+_STALE = frozenset({412, 428})
 _ORDER = {"GET": 0, "POST": 1, "PUT": 2, "PATCH": 3}
 
 Override = Callable[[Endpoint, Template], Template]
@@ -27,16 +32,27 @@ Override = Callable[[Endpoint, Template], Template]
 class Calibration:
     """Drives every endpoint as one org until each has succeeded or nothing new works."""
 
-    def __init__(self, world: World, org: Org, endpoints: Sequence[Endpoint], override: Override) -> None:
+    def __init__(
+        self,
+        world: World,
+        org: Org,
+        endpoints: Sequence[Endpoint],
+        override: Override,
+        renew_org: Callable[[], Awaitable[Org]],
+    ) -> None:
         self.world = world
         self.org = org
         self.endpoints = sorted(endpoints, key=_turn)
         self.override = override
+        self.renew_org = renew_org
         self.learned = world.learned
         self.seed_order: list[Endpoint] = []
+        self._witness: Endpoint | None = None
 
     async def run(self) -> None:
         """Fill ``learned`` and ``seed_order``; endpoints that never succeed are learned with ``works=False``."""
+        for endpoint in self.endpoints:
+            self.learned[endpoint.name] = Learned(self._template(endpoint, Plain()))
         lasting = [endpoint for endpoint in self.endpoints if endpoint.method != "DELETE"]
         for turn in range(PASSES):
             before = self._working()
@@ -71,12 +87,18 @@ class Calibration:
     async def _refine(self, endpoint: Endpoint) -> None:
         """Prefer the likeliest source of each reference: it may have succeeded with an id of something else."""
         learned = self.learned[endpoint.name]
-        if not learned.works:
+        if not learned.works or learned.streams:
             return
         for leaf in learned.template.leaves():
             likeliest = next(iter(self._sources(leaf, endpoint)), None)
             best = None if likeliest is None else self._origin(leaf, endpoint, likeliest.value)
-            if not leaf.reference or best is None or learned.sources.get(leaf.key) == (best.endpoint, best.path):
+            chosen = leaf.place == "path" and leaf.key not in learned.sources  # a name of the caller's choosing
+            if (
+                not leaf.reference
+                or chosen
+                or best is None
+                or learned.sources.get(leaf.key) == (best.endpoint, best.path)
+            ):
                 continue
             exchange = await self.world.call(
                 self.org, endpoint, template=learned.template, given={leaf: best.value}, purpose="calibration"
@@ -114,20 +136,35 @@ class Calibration:
         return min(seen, key=lambda one: one.exchange, default=None)
 
     async def _try(self, endpoint: Endpoint, *, thorough: bool) -> bool:
-        first = True
-        for attempts, (template, given) in enumerate(self._attempts(endpoint, thorough=thorough)):
-            if attempts == MAX_ATTEMPTS:
-                break
-            if first:
-                self.learned.setdefault(endpoint.name, Learned(template))
-                first = False
+        patience = MAX_REFUSALS if endpoint.path_parameters else MAX_REFUSALS // 4
+        for attempts, (template, given) in enumerate(
+            islice(self._attempts(endpoint, thorough=thorough), MAX_ATTEMPTS)
+        ):
             exchange = await self.world.call(self.org, endpoint, template=template, given=given, purpose="calibration")
-            if exchange.response.ok:
-                self._keep(endpoint, template, exchange)
+            if exchange.response.ok or (endpoint.is_read and exchange.response.timed_out):
+                self._keep(endpoint, referring(template, [leaf.key for leaf in given]), exchange)
+                await self._mind_the_session(endpoint)
                 return True
-            if exchange.response.status in _HOPELESS and attempts > 2:
+            if exchange.response.status in _HOPELESS and attempts >= patience:
                 break
+            if exchange.response.status in _STALE and attempts >= MAX_REFUSALS // 4:
+                break  # another value will not help, another order of steps may
         return await self._try_as_nobody(endpoint) if thorough else False
+
+    async def _mind_the_session(self, endpoint: Endpoint) -> None:
+        """Notice a log-out: after it nothing would succeed any more. The org that called it is replaced."""
+        if endpoint.is_read and self._witness is None:
+            anonymous = await self.world.call(None, endpoint, purpose="calibration", own=False)
+            self._witness = None if anonymous.response.ok else endpoint
+        if endpoint.is_read or self._witness is None:
+            return
+        seen = await self.world.call(self.org, self._witness, purpose="calibration")
+        if seen.response.status in (401, 403):
+            self.learned[endpoint.name].ends_session = True
+            self.seed_order = [one for one in self.seed_order if one is not endpoint]
+            self.org = await self.renew_org()
+            for maker in self.seed_order:
+                await self.world.call(self.org, maker, purpose="calibration")
 
     async def _try_as_nobody(self, endpoint: Endpoint) -> bool:
         """A sign-up or log-in may refuse whoever has credentials already."""
@@ -149,52 +186,67 @@ class Calibration:
         public: bool = False,
     ) -> None:
         sources = {}
+        references = {leaf.key for leaf in template.leaves() if leaf.reference}
         for leaf, value in exchange.values.items():
-            best = self._origin(leaf, endpoint, value) if leaf.reference else None
+            best = self._origin(leaf, endpoint, value) if leaf.key in references else None
             if best is not None:
                 sources[leaf.key] = (best.endpoint, best.path)
         self.learned[endpoint.name] = Learned(
             template, sources, prelude, works=True, public=public, streams=not exchange.response.complete
         )
-        makes = endpoint.method == "POST" or (endpoint.method == "PUT" and not endpoint.path_parameters)
+        named = any(leaf.place == "path" and CANARY in str(value) for leaf, value in exchange.values.items())
+        makes = endpoint.method == "POST" or (endpoint.method == "PUT" and (named or not endpoint.path_parameters))
         if makes and not public and not prelude and endpoint not in self.seed_order:
             self.seed_order.append(endpoint)
 
     def _attempts(self, endpoint: Endpoint, *, thorough: bool) -> Iterator[tuple[Template, dict[Leaf, Any]]]:
-        templates = [self._template(endpoint, choice) for choice in (Plain(), Plain(full=False), Plain(nth=1))]
-        for template in templates[:2]:
-            yield template, {}
+        full, least = (self._template(endpoint, choice) for choice in (Plain(), Plain(full=False)))
+        if endpoint.method == "PUT" and endpoint.path_parameters:  # under a name of the caller's choosing
+            for leaf in full.leaves():
+                named = leaf.place == "path" and leaf.name == endpoint.path_parameters[-1]
+                if named and leaf.schema.get("type") == "string" and "format" not in leaf.schema:
+                    yield full, {leaf: self.world.canary(self.org, endpoint, leaf)}
+        yield full, {}
+        yield least, {}
         if not thorough:
             return
-        yield templates[2], {}
-        for template in templates:
-            references = [leaf for leaf in template.leaves() if leaf.reference]
-            for leaf in references:
-                for seen in self._distinct(leaf, endpoint):
-                    yield template, {leaf: seen}
-            reused = self._reused(template)
-            if reused:
+        others = [self._template(endpoint, one) for one in (Plain(nth=1), Plain(vary=False), Plain(examples=True))]
+        for template in others:
+            yield template, {}
+        for template in (full, least, *others):
+            for given in islice(self._guesses(template, endpoint), MAX_GUESSES):
+                yield template, given
+            if reused := self._reused(template):
                 yield template, reused
 
     def _template(self, endpoint: Endpoint, choice: Plain) -> Template:
         return self.override(endpoint, TemplateBuilder(endpoint, choice).build())
 
-    def _distinct(self, leaf: Leaf, endpoint: Endpoint) -> list[Any]:
-        return list(dict.fromkeys(seen.value for seen in self.org.knowledge.ranked(leaf, endpoint)))[1:CANDIDATES]
+    def _guesses(self, template: Template, endpoint: Endpoint) -> Iterator[dict[Leaf, Any]]:
+        """Values for the references, and for what may be one by its name, the likeliest combinations first."""
+        options: list[list[tuple[int, Leaf, Any]]] = []
+        for leaf in template.leaves():
+            values = self._one_of_each_source(replace(leaf, reference=True), endpoint)[:CANDIDATES]
+            if values and (leaf.reference or leaf.place != "path"):
+                tried = values if leaf.reference else [None, *values]
+                options.append([(rank, leaf, value) for rank, value in enumerate(tried)])
+        combinations = islice(product(*options[:MAX_GUESSED]), MAX_ATTEMPTS * CANDIDATES) if options else ()
+        for chosen in sorted(combinations, key=lambda one: sum(rank for rank, _, _ in one)):
+            yield {leaf: value for _, leaf, value in chosen if value is not None}
 
     def _reused(self, template: Template) -> dict[Leaf, Any]:
-        """Literals seen before under the same name: a parent's slug, a colleague's address."""
+        """Literals seen before under the same name: a parent's slug, a colleague's address, a version."""
         newest: dict[str, Any] = {}
         for seen in self.org.knowledge.values():
             newest.setdefault(seen.key.lower(), seen.value)
         return {
             leaf: newest[leaf.name.lower()]
             for leaf in template.leaves()
-            if not leaf.reference and isinstance(newest.get(leaf.name.lower()), str)
+            if not leaf.reference and leaf.name.lower() in newest and fits(leaf, newest[leaf.name.lower()])
         }
 
     async def _try_after_siblings(self, endpoint: Endpoint) -> None:
-        """A step of a state machine: make a new row, take one or two other steps with it, then this one."""
+        """A step of a state machine: make a new row, look at it for its tag or take other steps with it, then this."""
         if not endpoint.path_parameters or endpoint.is_read:
             return
         stem = endpoint.path.rsplit("}", 1)[0]
@@ -206,18 +258,20 @@ class Calibration:
             and one.method not in ("DELETE", "GET")
             and self.learned[one.name].works
         ]
-        makers = [one for one in self.seed_order if one.path.rstrip("/") == endpoint.path.split("/{")[0]]
-        for length in (1, 2):
-            for steps in permutations(siblings[:4], length):
-                for step in (*makers[:1], *steps):
-                    await self.world.call(self.org, step, purpose="calibration")
-                template = self.learned[endpoint.name].template
-                exchange = await self.world.call(self.org, endpoint, template=template, purpose="calibration")
-                if exchange.response.ok:
-                    self._keep(endpoint, template, exchange, tuple(step.name for step in steps))
-                    return
+        look = [one for one in self.endpoints if one.method == "GET" and one.path == endpoint.path]
+        ways = [*((one,) for one in look), *(way for length in (1, 2) for way in permutations(siblings[:4], length))]
+        makers = [one for one in self.seed_order if one.path.rstrip("/") == endpoint.path.rsplit("/{", 1)[0]]
+        for steps in ways:
+            for step in (*makers[:1], *steps):
+                await self.world.call(self.org, step, purpose="calibration")
+            template = self.learned[endpoint.name].template
+            exchange = await self.world.call(self.org, endpoint, template=template, purpose="calibration")
+            if exchange.response.ok:
+                self._keep(endpoint, template, exchange, tuple(step.name for step in steps))
+                return
 
 
-def _turn(endpoint: Endpoint) -> tuple[int, int, int]:
+def _turn(endpoint: Endpoint) -> tuple[bool, int, int, int]:
     """Collections before their items, reads before writes: what comes later uses the ids that came before."""
-    return (len(endpoint.path_parameters), _ORDER.get(endpoint.method, 9), endpoint.index)
+    leaving = bool(_LEAVING.search(endpoint.path)) and not endpoint.is_read
+    return (leaving, len(endpoint.path_parameters), _ORDER.get(endpoint.method, 9), endpoint.index)

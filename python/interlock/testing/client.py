@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from interlock.errors import HarnessError
-from interlock.testing.exchange import Request, Response
+from interlock.testing.exchange import NO_RESPONSE, Request, Response
 
 Message = MutableMapping[str, Any]
 AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 STARTUP_SECONDS = 30.0
-REQUEST_SECONDS = 15.0
+REQUEST_SECONDS, LONG_POLL_SECONDS = 8.0, 3.0
 IDLE_SECONDS = 0.15
 LEAVE_SECONDS = 1.0
 MAX_STREAM_BYTES = 8 * 1024 * 1024
@@ -36,8 +36,9 @@ class _RecordKeeper(logging.Handler):
 class Call:
     """One running request. :meth:`result` waits for the response, leaving a stream that has gone quiet."""
 
-    def __init__(self, app: AsgiApp, scope: Message, request: Request) -> None:
+    def __init__(self, app: AsgiApp, scope: Message, request: Request, patience: float = REQUEST_SECONDS) -> None:
         self._app = app
+        self._patience = patience
         self._scope = scope
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._status = 0
@@ -86,21 +87,22 @@ class Call:
         if self._size <= MAX_STREAM_BYTES:
             self._chunks.append(chunk)
 
-    async def quiet(self) -> bool:
-        """Wait until the application has ended or stopped sending; whether it has ended."""
+    async def quiet(self, most: float | None = None, least: float = 0.0) -> bool:
+        """Wait until the application has ended or, after ``least`` seconds, stopped sending; whether it has ended."""
         waited, seen = 0.0, -1
-        while not self._task.done() and waited < REQUEST_SECONDS:
+        most = self._patience if most is None else most
+        while not self._task.done() and waited < most:
             await asyncio.wait({self._task}, timeout=IDLE_SECONDS)
             idle = self._status and self._size == seen and not self._finished  # finished: background tasks run on
-            if idle or self._size > MAX_STREAM_BYTES:
+            if (idle and waited >= least) or self._size > MAX_STREAM_BYTES:
                 break
             seen = self._size if self._status else -1
             waited += IDLE_SECONDS
         return self._task.done()
 
-    async def result(self) -> Response:
-        """The response; a stream that has gone quiet is left as a client that closes the tab would."""
-        ended = await self.quiet()
+    async def result(self, listen: float | None = None) -> Response:
+        """The response; a stream that has gone quiet, for ``listen`` seconds if given, is left as by closing a tab."""
+        ended = await (self.quiet() if listen is None else self.quiet(2 * listen, listen))
         if not ended:
             self._inbox.put_nowait(
                 {"type": "websocket.disconnect" if self._websocket else "http.disconnect", "code": 1001}
@@ -115,7 +117,7 @@ class Call:
             headers=self._headers,
             body=b"".join(self._chunks),
             complete=ended,
-            error=self._error or ("no response in time" if timed_out else ""),
+            error=self._error or (NO_RESPONSE if timed_out else ""),
             logs=tuple(self._logs),
         )
 
@@ -139,7 +141,8 @@ class AsgiClient:
     """Drives an ASGI application through its whole life, lifespan included (ASGI specification 3.0).
 
     ``async with AsgiClient(app) as client: await client.send(Request("GET", "/"))``. An application that does not
-    know the lifespan protocol is driven without it, as servers do.
+    know the lifespan protocol is driven without it, as servers do. ``patience`` is how many seconds a read may take to
+    begin its answer.
 
     Raises:
         HarnessError: the application's start-up failed.
@@ -148,6 +151,7 @@ class AsgiClient:
 
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
+        self.patience = REQUEST_SECONDS
         self._state: dict[str, Any] = {}
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
         self._lifespan: asyncio.Task[None] | None = None
@@ -210,14 +214,16 @@ class AsgiClient:
 
     def start(self, request: Request) -> Call:
         """Begin a request and return at once: for streams that must be open while something else happens."""
-        return Call(self._app, self._scope(request), request)
+        patience = self.patience if request.method == "GET" else REQUEST_SECONDS
+        return Call(self._app, self._scope(request), request, patience)
 
     async def send(self, request: Request) -> Response:
         """Send a request and wait for its response, background tasks included."""
         return await self.start(request).result()
 
     def _scope(self, request: Request) -> Message:
-        headers = [(b"host", b"testserver")]
+        named = any(key.lower() == "host" for key, _ in request.headers)
+        headers = [] if named else [(b"host", b"testserver")]
         headers += [
             (key.lower().encode("latin-1"), value.encode("latin-1", "replace")) for key, value in request.headers
         ]

@@ -21,11 +21,16 @@ _VOLATILE_HEADERS = frozenset({"date", "server", "content-length", "x-process-ti
 _MISSING = object()
 
 
-def facts(response: Response, replaced: Iterable[str] = ()) -> Facts:
-    """The response as path → scalar. ``replaced`` are values of the request, whose echo says nothing."""
+def facts(response: Response, replaced: Iterable[str] = (), *, plain: bool = True) -> Facts:
+    """The response as path → scalar. ``replaced`` are values of the request, whose echo says nothing.
+
+    With ``plain``, canaries are all the same: what a text is made of says nothing, where it stands may.
+    """
     known = sorted({text for text in replaced if len(text) >= 3}, key=len, reverse=True)
 
-    def plain(text: str) -> str:
+    def simple(text: str) -> str:
+        if not plain:
+            return text
         for value in known:
             text = text.replace(value, "<sent>")
         return _CANARY.sub("<canary>", text)
@@ -33,21 +38,21 @@ def facts(response: Response, replaced: Iterable[str] = ()) -> Facts:
     found: Facts = {"status": response.status}
     for key, value in response.headers:
         if key not in _VOLATILE_HEADERS:
-            found[f"header {key}"] = _scalar(plain(value))
+            found[f"header {key}"] = _scalar(simple(value))
     if response.json is None:
-        found["body"] = plain(response.content.decode("utf-8", "replace"))
+        found["body"] = simple(response.content.decode("utf-8", "replace"))
         return found
     waiting: list[tuple[str, Any]] = [("$", response.json)]
     while waiting and len(found) < MAX_FACTS:
         path, value = waiting.pop()
         if isinstance(value, dict):
-            waiting.extend((f"{path}.{plain(str(key))}", below) for key, below in value.items())
-            found[f"{path}:keys"] = " ".join(sorted(plain(str(key)) for key in value))
+            waiting.extend((f"{path}.{simple(str(key))}", below) for key, below in value.items())
+            found[f"{path}:keys"] = " ".join(sorted(simple(str(key)) for key in value))
         elif isinstance(value, list):
             waiting.extend((f"{path}[{position}]", below) for position, below in enumerate(value))
             found[f"{path}:length"] = len(value)
         else:
-            found[path] = plain(value) if isinstance(value, str) else value
+            found[path] = simple(value) if isinstance(value, str) else value
     return found
 
 

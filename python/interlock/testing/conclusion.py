@@ -19,6 +19,7 @@ def conclude(session: Session, report: Report) -> None:
     _endpoints_without_success(session, report)
     _discovery(session, report)
     _positive_control(session, report)
+    _time(session, report)
     _roles(session, report)
     _left_out(session, report)
     _declarations(session, report)
@@ -72,7 +73,11 @@ def _discovery(session: Session, report: Report) -> None:
 
 
 def _positive_control(session: Session, report: Report) -> None:
-    plants = any(next(one.template.leaves(), None) is not None for one in session.learned.values() if one.works)
+    plants = any(
+        not leaf.reference and not leaf.numeric
+        for one in session.learned.values()
+        for leaf in (one.template.leaves() if one.works else ())
+    )
     if plants and not report.coverage.own_canary_seen and not report.leaks:
         report.vacuous.append(
             Vacuous(
@@ -80,6 +85,13 @@ def _positive_control(session: Session, report: Report) -> None:
                 "no org was ever shown what it had written itself",
                 "check that headers_for authenticates as the org that create_org made",
             )
+        )
+
+
+def _time(session: Session, report: Report) -> None:
+    if session.cut_short and not report.leaks:
+        report.vacuous.append(
+            Vacuous("the run", "the time was up before every endpoint had been played once", "raise max_seconds=")
         )
 
 
@@ -106,6 +118,11 @@ def _left_out(session: Session, report: Report) -> None:
             report.notes.append(f"{oracle.code} ({oracle.title}) was not run: it needs admin=")
     if session.truth is not None and not session.truth.tables:
         report.notes.append("the admin role sees no table with a tenant column: name it in tenant_columns=")
+
+    ended = [name for name, learned in session.learned.items() if learned.ends_session]
+    report.notes += [f"{name} ends the session of whoever calls it: it was called once" for name in ended]
+    if session.discovery.documentation:
+        report.notes.append(f"{', '.join(session.discovery.documentation)}: the framework's own pages, not driven")
 
 
 def _declarations(session: Session, report: Report) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import gzip
 import io
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -14,7 +17,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 MAX_INFLATED = 8 * 1024 * 1024
+NO_RESPONSE = "no response in time"
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
+_PACKED = re.compile(rb"(?:H4sI|UEsDB)[A-Za-z0-9+/_-]{16,}={0,2}")  # base64 of gzip and of zip
+_SIGN_IN = re.compile(r"log-?in|sign-?in|/auth\b|/sso\b", re.IGNORECASE)
+_REFUSAL = frozenset({"ok", "success", "error", "errors", "message", "detail", "code", "status"})
 
 
 @dataclass(frozen=True)
@@ -68,9 +75,24 @@ class Response:
     logs: tuple[str, ...] = ()
 
     @property
+    def timed_out(self) -> bool:
+        """Whether it had not even begun when the client gave up: a long poll, perhaps."""
+        return self.error == NO_RESPONSE
+
+    @cached_property
     def ok(self) -> bool:
-        """Whether it succeeded: 2xx, 304, or an accepted WebSocket (101)."""
-        return 200 <= self.status < 300 or self.status in (101, 304)
+        """Whether it succeeded: 2xx that does not say otherwise, a redirect (but to a log-in), 304, or a WebSocket."""
+        if 300 <= self.status < 400 and self.status != 304:
+            return not _SIGN_IN.search(self.header("location") or "/login")
+        return self.status in (101, 304) or (200 <= self.status < 300 and not self._says_no())
+
+    def _says_no(self) -> bool:
+        """Whether it is one of those that answer 200 to everything and put the failure into the body."""
+        if not isinstance(self.json, dict):
+            return False
+        if self.json.get("ok") is False or self.json.get("success") is False:
+            return True
+        return bool(self.json.get("error") or self.json.get("errors")) and self.json.keys() <= _REFUSAL
 
     def header(self, name: str) -> str | None:
         """The first header of that name."""
@@ -102,6 +124,8 @@ class Response:
             yield "body, decompressed", self.content
         if self.content.startswith(_ZIP):
             yield from _zip_members(self.content)
+        for match in _PACKED.finditer(self.content):
+            yield from _unpacked(match.group())
         for record in self.logs:
             yield "log record", record.encode()
 
@@ -114,6 +138,18 @@ def _inflate(data: bytes) -> bytes | None:
         except zlib.error:
             continue
     return None
+
+
+def _unpacked(text: bytes) -> Iterator[tuple[str, bytes]]:
+    try:
+        bare = text.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+        data = base64.b64decode(bare + b"=" * (-len(bare) % 4))
+    except binascii.Error:
+        return
+    if data.startswith(_ZIP):
+        yield from _zip_members(data)
+    elif (plain := _inflate(data)) is not None:
+        yield "body, base64 of gzip", plain
 
 
 def _zip_members(data: bytes) -> Iterator[tuple[str, bytes]]:

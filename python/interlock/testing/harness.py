@@ -20,8 +20,10 @@ from interlock.testing.play import Play
 from interlock.testing.report import Report
 from interlock.testing.session import MATRIX, Plan, Session, SessionOptions
 from interlock.testing.verdicts import Leak, Shared
+from interlock.testing.world import OutOfTime
 
 CreateOrg = Callable[..., Any]
+SHRINKING_SECONDS = 6.0
 HeadersFor = Callable[[Any], Mapping[str, str] | Awaitable[Mapping[str, str]]]
 
 
@@ -98,9 +100,9 @@ class IsolationHarness:
         self._entered = False
         self.close()
 
-    def _open(self) -> Session:
+    def _open(self, deadline: float | None = None) -> Session:
         if self._session is None:
-            self._session = Session(self._options)
+            self._session = Session(self._options, deadline)
             atexit.register(self.close)
         return self._session
 
@@ -118,14 +120,15 @@ class IsolationHarness:
         return [endpoint.name for endpoint in self._open().endpoints]
 
     def run(
-        self, max_examples: int = 100, seed: int | None = None, *, max_seconds: float = 50.0, max_leaks: int = 1
+        self, max_examples: int = 100, seed: int | None = None, *, max_seconds: float | None = 50.0, max_leaks: int = 1
     ) -> Report:
         """Test the property and report.
 
         Args:
             max_examples: how many examples to generate, spread over the endpoints.
             seed: the same seed generates the same examples; drawn if None, and shown in the report.
-            max_seconds: begin no new example after this long.
+            max_seconds: send no request after this long, wherever the run is; what was not reached is reported. None
+                for as long as it takes.
             max_leaks: stop after this many findings.
 
         """
@@ -134,7 +137,7 @@ class IsolationHarness:
         return self._run(lambda targets: _shares(targets, max_examples), seed, max_seconds, max_leaks)
 
     def run_target(
-        self, endpoint: str, max_examples: int = 20, seed: int | None = None, *, max_seconds: float = 50.0
+        self, endpoint: str, max_examples: int = 20, seed: int | None = None, *, max_seconds: float | None = 50.0
     ) -> Report:
         """Probe one endpoint (``"POST /people"``), with everything else in use around it."""
         return self._run(lambda _: [(endpoint, max_examples)], seed, max_seconds, 1)
@@ -147,24 +150,25 @@ class IsolationHarness:
         self,
         share: Callable[[list[str]], list[tuple[str, int]]],
         seed: int | None,
-        max_seconds: float,
+        max_seconds: float | None,
         max_leaks: int,
     ) -> Report:
         chosen = random.SystemRandom().randrange(1 << 32) if seed is None else seed
         started = time.monotonic()
+        deadline = None if max_seconds is None else started + max_seconds
         try:
-            session = self._open()
-            session.begin_run(chosen)
+            session = self._open(deadline)
+            session.begin_run(chosen, deadline)
             report = Report(chosen, [one.name for one in session.endpoints], session.oracle_titles(), session.coverage)
             for target, examples in share(session.targets(chosen)):
-                if time.monotonic() - started > max_seconds:
-                    report.notes.append(f"stopped after {max_seconds:.0f} s: {target} and what follows was not probed")
-                    break
-                found = _search(session, target, examples, chosen, started + max_seconds)
+                found = None if _is_past(deadline) else _search(session, target, examples, chosen, deadline)
                 if found is not None:
                     report.leaks.append(found)
                     if len(report.leaks) >= max_leaks:
                         break
+                elif _is_past(deadline):
+                    report.notes.append(f"stopped after {max_seconds:g} s: {target} and what follows was not finished")
+                    break
             session.conclude(report)
             report.seconds = time.monotonic() - started
             return report
@@ -250,12 +254,16 @@ def _shares(targets: list[str], examples: int) -> list[tuple[str, int]]:
     return [(targets[0], 1), *((target, share) for target, share in shares if share)]
 
 
-def _search(session: Session, target: str, examples: int, run_seed: int, deadline: float) -> Leak | None:
+def _is_past(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() > deadline
+
+
+def _search(session: Session, target: str, examples: int, run_seed: int, deadline: float | None) -> Leak | None:
     """Generate examples for one target; the shrunk finding, or None."""
     if target == MATRIX:
         return _once(session, run_seed)
     first: list[Leak] = []
-    failing: set[str] = set()
+    failing: dict[str, IsolationLeak] = {}
     shrinking_until: list[float] = []
 
     @seed(random.Random(f"{run_seed} {target}").getrandbits(64))
@@ -263,18 +271,19 @@ def _search(session: Session, target: str, examples: int, run_seed: int, deadlin
     @given(data=st.data())
     def prop(data: st.DataObject) -> None:
         plan = session.draw(data, target)
-        now = time.monotonic()
-        if shrinking_until and now > shrinking_until[0] and repr(plan) not in failing:
+        if _is_past(deadline) or _is_past(min(shrinking_until, default=None)):
+            if repr(plan) in failing:
+                raise failing[repr(plan)]
             return  # long enough: keep the smallest that has failed
-        if not first and now > deadline:
-            return
         try:
             session.play(plan)
+        except OutOfTime:
+            return
         except IsolationLeak as error:
             if isinstance(error.leak, Leak):
                 first.append(error.leak)
-            failing.add(repr(plan))
-            shrinking_until[:] = shrinking_until or [now + 6.0]
+            failing[repr(plan)] = error
+            shrinking_until[:] = shrinking_until or [time.monotonic() + SHRINKING_SECONDS]
             raise
 
     try:
@@ -293,6 +302,8 @@ def _once(session: Session, run_seed: int) -> Leak | None:
     """The example over every endpoint draws nothing, so there is nothing to shrink or to generate again."""
     try:
         session.play(Plan(MATRIX, None))
+    except OutOfTime:
+        session.cut_short = True
     except IsolationLeak as error:
         if isinstance(error.leak, Leak):
             return replace(error.leak, reproduce=f"run(max_examples=1, seed={run_seed})")

@@ -15,8 +15,8 @@ import pytest
 if TYPE_CHECKING:
     import asyncpg
 
+    from interlock.testing.database_server import DatabaseServer
     from interlock.testing.harness import IsolationHarness
-    from interlock.testing.postgres import EmbeddedPostgres
     from interlock.testing.report import Report
     from interlock.testing.roles import Roles
 
@@ -30,6 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--rls-mutate",
         action="store_true",
         help="open each row-level security policy in turn and demand that isolation.check() then finds a leak",
+    )
+    group.addoption(
+        "--interlock-dsn",
+        metavar="URI",
+        help="use this PostgreSQL server (as superuser) instead of an embedded one; also INTERLOCK_TEST_DSN",
     )
     group.addoption("--isolation-report", metavar="PATH", help="write the reports of isolation.check() as JSON")
 
@@ -52,7 +57,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 class Isolation:
     """What the fixture ``isolation`` gives a test: addresses of its database, and the check."""
 
-    def __init__(self, request: pytest.FixtureRequest, server: EmbeddedPostgres, database: str, roles: Roles) -> None:
+    def __init__(self, request: pytest.FixtureRequest, server: DatabaseServer, database: str, roles: Roles) -> None:
         self._request = request
         self._server = server
         self.database = database
@@ -82,7 +87,7 @@ class Isolation:
         return report
 
     def _mutate(self, harness: IsolationHarness, run: Mapping[str, Any]) -> None:
-        from interlock.testing.postgres import run_in_thread
+        from interlock.testing.database_server import run_in_thread
 
         survived = []
         for mutation in run_in_thread(self._mutations()):
@@ -119,7 +124,7 @@ class Isolation:
 
 
 @pytest.fixture(scope="session")
-def worker_database(postgres_cluster: EmbeddedPostgres, postgres_template: str) -> Iterator[str]:
+def worker_database(postgres_cluster: DatabaseServer, postgres_template: str) -> Iterator[str]:
     """A copy of the template for this process: under xdist every worker has its own."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = f"isolation_{worker}_{uuid.uuid4().hex[:8]}"
@@ -130,7 +135,7 @@ def worker_database(postgres_cluster: EmbeddedPostgres, postgres_template: str) 
 
 @pytest.fixture
 def isolation(
-    request: pytest.FixtureRequest, postgres_cluster: EmbeddedPostgres, worker_database: str, database_roles: Roles
+    request: pytest.FixtureRequest, postgres_cluster: DatabaseServer, worker_database: str, database_roles: Roles
 ) -> Isolation:
     """The isolation check on this worker's database; synchronous, so it works beside pytest-asyncio and anyio."""
     return Isolation(request, postgres_cluster, worker_database, database_roles)
@@ -138,7 +143,7 @@ def isolation(
 
 @pytest.fixture
 def as_tenant(
-    postgres_cluster: EmbeddedPostgres, database: str, app_role_name: str
+    postgres_cluster: DatabaseServer, database: str, app_role_name: str
 ) -> Callable[[object], AbstractAsyncContextManager[asyncpg.Connection]]:
     """``async with as_tenant(org_id) as connection``: the runtime role, in a transaction scoped to one org."""
     import asyncpg

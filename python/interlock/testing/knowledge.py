@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from interlock.testing.exchange import Exchange
 from interlock.testing.payloads import Leaf
 from interlock.testing.routes import Endpoint
-from interlock.testing.values import fits
+from interlock.testing.values import CANARY, fits
 
 MAX_VALUES = 400
 MAX_REMEMBERED = 4000
-_STEM = re.compile(r"(?:_|-)?(?:ids?|uuids?|pk|refs?|slug|token|hash)$", re.IGNORECASE)
-_IDENTITY = frozenset({"id", "uuid", "pk", "slug", "key", "ref"})
+MAX_TEXT, MAX_LINKS = 100_000, 20
+GIVEN, SECRET = "create_org", "headers_for"
+SECRET_NAMES = ("token", "access_token", "api_key", "apikey", "auth", "auth_token", "jwt", "session", "session_id")
+_STEM = re.compile(r"(?:_|-)?(?:u?ids?|uuids?|ulids?|pk|refs?|slug|handle|token|hash|no|number|code)$", re.IGNORECASE)
+_IDENTITY = frozenset({"id", "uid", "uuid", "ulid", "pk", "slug", "key", "ref", "handle", "reference", "code", "_id"})
+_HREF = re.compile(r"""(?:href|src|action)=["']([^"'<>]+)["']""")
+_LINK = re.compile(r"<([^<>]+)>")
 
 
 @dataclass(frozen=True)
@@ -32,11 +40,11 @@ class Observation:
 
 
 class Knowledge:
-    """The observations of one org, newest last."""
+    """The observations of one org, newest last. ``paths`` are the application's own, to recognise links by."""
 
-    def __init__(self, paths: Sequence[re.Pattern[str]] = ()) -> None:
+    def __init__(self) -> None:
         self._seen: list[Observation] = []
-        self._paths = paths
+        self.paths: Sequence[re.Pattern[str]] = ()
 
     def learn(self, exchange: Exchange, sent: dict[Leaf, Any]) -> None:
         """Take in a successful exchange: scalars of the response, and natural keys that were sent."""
@@ -47,17 +55,26 @@ class Knowledge:
             for name, part in self._linked(value):
                 self._seen.append(Observation(part, name, f"{path}#{name}", exchange.endpoint, exchange.index))
         for leaf, value in sent.items():
-            if not leaf.reference and isinstance(value, str):
+            if isinstance(value, str) and (not leaf.reference or CANARY in value):
                 self._seen.append(
                     Observation(value, leaf.name, f"sent {leaf.path}", exchange.endpoint, exchange.index)
                 )
-        del self._seen[:-MAX_REMEMBERED]
+        if len(self._seen) > MAX_REMEMBERED:
+            given = [seen for seen in self._seen if seen.endpoint in (GIVEN, SECRET)]
+            self._seen = given + self._seen[-MAX_REMEMBERED // 2 :]
+
+    def tell(self, facts: Mapping[str, Any], secrets: Iterable[str]) -> None:
+        """What whoever made the org knows of it: its slug, its number, and what it authenticates with."""
+        for name, value in facts.items():
+            self._seen.append(Observation(value, name, f"org.{name}", GIVEN, 0))
+        for name in SECRET_NAMES:
+            self._seen += [Observation(value, name, f"secret.{name}", SECRET, 0) for value in secrets]
 
     def _linked(self, value: Any) -> Iterator[tuple[str, str]]:
         """The path parameters in a link to one of the application's own endpoints."""
         if isinstance(value, str) and value.startswith(("/", "http://", "https://")):
             path = unquote(urlsplit(value).path)
-            for pattern in self._paths:
+            for pattern in self.paths:
                 match = pattern.fullmatch(path)
                 if match is not None:
                     yield from match.groupdict().items()
@@ -85,12 +102,8 @@ class Knowledge:
 
     def ranked(self, leaf: Leaf, endpoint: Endpoint) -> list[Observation]:
         """Observations that could fill the leaf, the likeliest first, the newest first among equals."""
-        scored = [
-            (_likelihood(leaf, endpoint, seen), position, seen)
-            for position, seen in enumerate(self._seen)
-            if fits(leaf, seen.value)
-        ]
-        scored = [entry for entry in scored if entry[0] > 0]
+        scored = [(_likelihood(leaf, endpoint, seen), position, seen) for position, seen in enumerate(self._seen)]
+        scored = [entry for entry in scored if entry[0] > 0 and fits(leaf, entry[2].value)]
         scored.sort(key=lambda entry: (-entry[0], -entry[1]))
         return [seen for _, _, seen in scored]
 
@@ -121,20 +134,33 @@ def singular(word: str) -> str:
 
 
 def _likelihood(leaf: Leaf, endpoint: Endpoint, seen: Observation) -> int:
-    method, _, path = seen.endpoint.partition(" ")
-    key, wanted = seen.key.lower(), leaf.name.lower().replace("-", "_")
+    uuid = leaf.schema.get("format") == "uuid"
+    sent = seen.path.startswith("sent ")
+    return _score(leaf.place, leaf.name, uuid, endpoint.path, seen.endpoint, seen.key.lower(), sent)
+
+
+@lru_cache(maxsize=1 << 17)
+def _score(place: str, name: str, uuid: bool, asked: str, source: str, key: str, sent: bool) -> int:
+    """How likely a value that ``source`` gave out (or was sent) under ``key`` is what ``name`` wants."""
+    method, _, path = source.partition(" ")
+    wanted = name.lower().replace("-", "_")
+    wanted = "etag" if wanted in ("if_match", "if_none_match") else wanted
+    if source == SECRET:
+        return 10 if key == wanted and place != "path" else 0
     score = 0
-    if leaf.place == "path":
-        collection = endpoint.path.split("{" + leaf.name)[0].rstrip("/")
+    if place == "path":
+        collection = asked.split("{" + name)[0].rstrip("/")
         if path.rstrip("/") == collection and (key in _IDENTITY or key == wanted):
             score += 12
         elif path.startswith(collection) and (key in _IDENTITY or key == wanted):
             score += 3
-        elif path.startswith(collection) and leaf.schema.get("format") == "uuid":
-            score += 1  # whatever the field is called: a UUID that this collection gave out
+        elif path.startswith(collection) and not sent:
+            score += 1 + uuid  # whatever the field is called: this collection gave it out
     if key == wanted and wanted not in _IDENTITY:
         score += 10
-    about = stem(leaf.name)
+    elif wanted in key.split("_") and wanted not in _IDENTITY and not sent:
+        score += 5  # a next_cursor is a cursor
+    about = stem(name)
     subject = singular(
         [segment for segment in path.split("/") if segment and "{" not in segment][-1:][0] if path.strip("/") else ""
     )
@@ -144,10 +170,17 @@ def _likelihood(leaf: Leaf, endpoint: Endpoint, seen: Observation) -> int:
         and (about == subject or (about.endswith(subject) and subject) or subject.endswith(about))
     ):
         score += 8
+    elif about and about == subject and not sent:
+        score += 2  # a driver may be known by its number
     if about and stem(key) == about:
         score += 4
+    if source == GIVEN and key == wanted:
+        score += 6
+    elif source == GIVEN and key in _IDENTITY and about and not score:
+        score += 5 if place == "path" else 0
     if key in _IDENTITY:
         score += 1  # the id of something, at least
+        score += 2 if subject and subject in map(singular, asked.split("/")) else 0  # of what the endpoint is about
     if score and method == "POST":
         score += 1  # what the org has just made is certainly its own
     return score
@@ -169,6 +202,9 @@ def _scalars(response: Any) -> Iterator[tuple[str, str, Any]]:
     location = response.header("location")
     if location:
         yield "location", "id", location.rstrip("/").rpartition("/")[2]
+        yield "location link", "location", location
+    for link in _LINK.findall(response.header("link") or ""):
+        yield "link", "link", link
     etag = response.header("etag")
     if etag:
         yield "etag", "etag", etag
@@ -178,11 +214,14 @@ def _documents(response: Any) -> Iterator[Any]:
     if response.json is not None:
         yield response.json
         return
-    if "event-stream" in (response.header("content-type") or "") or "ndjson" in (
-        response.header("content-type") or ""
-    ):
+    kind = response.header("content-type") or ""
+    if "event-stream" in kind or "json" in kind:
         for line in response.content.decode(errors="replace").splitlines()[:50]:
             try:
                 yield json.loads(line.removeprefix("data:").strip())
             except ValueError:
                 continue
+    else:
+        text = response.content[:MAX_TEXT].decode(errors="replace")
+        yield {"href": _HREF.findall(text)[:MAX_LINKS]}
+        yield from islice(csv.DictReader(text.splitlines()), MAX_LINKS) if "csv" in kind else ()

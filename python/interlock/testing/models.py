@@ -13,12 +13,13 @@ _DOCUMENT_SIZE = 2000  # a schema larger than this many definitions is not a req
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value outside the body: ``place`` is path, query, header or cookie."""
+    """A value outside the body: ``place`` is path, query, header or cookie; ``declared``, or guessed from the code."""
 
     place: str
     name: str
     schema: Schema = field(default_factory=dict)
     required: bool = False
+    declared: bool = True
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,23 @@ A template is drawn once and filled many times: the same structure by two orgs, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from interlock.testing.mined import names, uses
 from interlock.testing.models import Schema, resolve
 from interlock.testing.routes import Endpoint
 
 MAX_DEPTH = 6
 MAX_LEAVES = 400
-_REFERENCE = re.compile(
-    r"(?:^|_|-)(?:ids?|uuids?|pk|ref|refs|slug|cursor|token|hash)$|[a-z](?:Ids?|Uuid)$", re.IGNORECASE
+MIN_VARIETY, MAX_VARIETY = 8, 900
+_SIZE = re.compile(
+    r"limit|size|count|n|times|repeat|page|per_page|offset|skip|days|hours|minutes|depth", re.IGNORECASE
+)
+REFERENCE = re.compile(
+    r"(?i:(?:^|_|-)(?:u?ids?|uuids?|ulids?|guids?|pk|refs?|slugs?|handle|cursor|token|hash)$|^if-(?:none-)?match$)"
+    r"|[a-z](?:Ids?|IDs?|Uuid|Ref)$"
 )
 _GENERIC_BODY = ("name", "title", "note", "content")
 
@@ -32,6 +38,11 @@ class Leaf:
     reference: bool = False
     index: int = 0
     suffix: str = ""
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it takes a number that refers to nothing."""
+        return not self.reference and self.schema.get("type") in ("integer", "number")
 
     @property
     def key(self) -> str:
@@ -57,6 +68,16 @@ class Template:
 class Chooser(Protocol):
     """Makes the choices a schema leaves open; the harness has a fixed one, Hypothesis draws another."""
 
+    @property
+    def vary(self) -> bool:
+        """Whether numbers are to differ from request to request, where their bounds leave room."""
+        ...
+
+    @property
+    def examples(self) -> bool:
+        """Whether a value that the model itself gives as an example is sent instead of a canary."""
+        ...
+
     def include(self, name: str) -> bool:
         """Whether an optional property is present."""
         ...
@@ -80,6 +101,8 @@ class Plain:
 
     full: bool = True
     nth: int = 0
+    vary: bool = True
+    examples: bool = False
 
     def include(self, name: str) -> bool:
         """Whether optional properties are present at all."""
@@ -98,20 +121,34 @@ class Plain:
         return ""
 
 
+def referring(template: Template, keys: Iterable[str]) -> Template:
+    """The template in which the leaves of these keys are references, whatever they are called."""
+    wanted = set(keys)
+
+    def mark(value: Any) -> Any:
+        if isinstance(value, Leaf):
+            return replace(value, reference=True) if value.key in wanted else value
+        if isinstance(value, dict):
+            return {name: mark(below) for name, below in value.items()}
+        return [mark(below) for below in value] if isinstance(value, list) else value
+
+    return Template(mark(template.parameters), mark(template.body), template.media_type)
+
+
 class TemplateBuilder:
     """Builds the template of an endpoint; leaves are numbered in the order in which they are met."""
 
-    def __init__(self, endpoint: Endpoint, chooser: Chooser, *, with_query: bool = False) -> None:
+    def __init__(self, endpoint: Endpoint, chooser: Chooser, *, with_optional: bool = False) -> None:
         self.endpoint = endpoint
         self.chooser = chooser
-        self.with_query = with_query
+        self.with_optional = with_optional
         self._count = 0
 
     def build(self) -> Template:
-        """The template: required parameters, the body, and with ``with_query`` the optional parameters."""
+        """The template: required parameters, the body, and with ``with_optional`` the optional ones."""
         template = Template()
         for parameter in self.endpoint.parameters:
-            if parameter.required or (self.with_query and parameter.place == "query"):
+            if parameter.required or self.with_optional:
                 definitions = parameter.schema.get("$defs", {})
                 template.parameters[parameter.place, parameter.name] = self._value(
                     parameter.schema, definitions, parameter.place, parameter.name, parameter.name, 0
@@ -125,19 +162,18 @@ class TemplateBuilder:
         return template
 
     def _reads_undeclared_body(self) -> bool:
-        names = getattr(getattr(self.endpoint.handler, "__code__", None), "co_names", ())
-        return not self.endpoint.is_read and any(name in names for name in ("json", "body", "stream", "form"))
+        return not self.endpoint.is_read and uses(self.endpoint.handler, "json", "body", "stream", "form")
 
     def _mined(self) -> list[str]:
         """The names an undeclared body is read by, as far as the handler's constants tell."""
-        constants = getattr(getattr(self.endpoint.handler, "__code__", None), "co_consts", ())
-        found = [text for text in constants if isinstance(text, str) and re.fullmatch(r"[a-z_][a-z0-9_]{0,30}", text)]
-        return [*dict.fromkeys([*found, *_GENERIC_BODY])]
+        return [*dict.fromkeys([*names(self.endpoint.handler), *_GENERIC_BODY])]
 
     def _value(self, schema: Schema, definitions: Schema, place: str, name: str, path: str, depth: int) -> Any:
         schema = resolve(schema, definitions)
         if "const" in schema:
             return schema["const"]
+        if self.chooser.examples and schema.get("examples") and schema.get("type") not in ("object", "array"):
+            return self.chooser.pick(list(schema["examples"]))
         if schema.get("enum"):
             return self.chooser.pick(list(schema["enum"]))
         branches = [part for part in schema.get("anyOf") or schema.get("oneOf") or () if part.get("type") != "null"]
@@ -152,9 +188,11 @@ class TemplateBuilder:
         if kind == "array":
             return self._array(schema, definitions, place, name, path, depth)
         if kind == "boolean":
-            return self.chooser.pick([schema["default"]] if "default" in schema else [True, False])
+            first = schema.get("default", True)
+            return self.chooser.pick([first, not first])
         if kind in ("integer", "number") and not self._is_reference(place, name, schema):
-            return _number(schema, whole=kind == "integer")
+            varies = place == "body" and self.chooser.vary and not _SIZE.fullmatch(name) and room(schema)
+            return self._leaf(schema, place, name, path) if varies else number(schema)
         return self._leaf(schema, place, name, path)
 
     def _object(self, schema: Schema, definitions: Schema, place: str, path: str, depth: int) -> dict[str, Any]:
@@ -196,10 +234,19 @@ class TemplateBuilder:
     def _is_reference(self, place: str, name: str, schema: Schema) -> bool:
         if place == "path" or schema.get("format") == "uuid":
             return True
-        return bool(_REFERENCE.search(name)) and "idempot" not in name.lower()
+        return bool(REFERENCE.search(name)) and "idempot" not in name.lower()
 
 
-def _number(schema: Schema, *, whole: bool) -> int | float:
+def room(schema: Schema) -> int:
+    """How many whole numbers may be sent beside the lowest; 0 if too few to tell requests apart by them."""
+    low, high = number({**schema, "default": None}), schema.get("maximum", schema.get("exclusiveMaximum"))
+    free = MAX_VARIETY if high is None else min(int(high - low) - 1, 10 * MAX_VARIETY)
+    return 0 if free < MIN_VARIETY or schema.get("multipleOf") else free
+
+
+def number(schema: Schema) -> int | float:
+    """The plainest number that a schema allows."""
+    whole = schema.get("type") == "integer"
     if isinstance(schema.get("default"), int | float):
         return schema["default"]  # type: ignore[no-any-return]
     low, high = schema.get("minimum"), schema.get("maximum")

@@ -53,15 +53,15 @@ class Play:
     async def _trespass(self, org: Org, endpoint: str) -> list[Response]:
         story = self._story
         view = story.seen_by(org)
-        attacks = await view.attacks(story.world.endpoints[endpoint])
+        attacks = await view.attacker.attacks(story.world.endpoints[endpoint])
         for attack in attacks:
             if attack.changed:
                 leak(
                     story.world,
                     IntegrityOracle(),
                     attack.foreign,
-                    surface=f"table {attack.changed[0]}",
-                    message=f"{org.name}'s request changed rows of {view.a.name} in {', '.join(attack.changed)}",
+                    surface=attack.changed[0],
+                    message=f"{org.name}'s request changed {view.a.name}'s data in {', '.join(attack.changed[:3])}",
                 )
         return [attack.foreign.response for attack in attacks]
 

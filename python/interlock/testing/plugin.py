@@ -5,6 +5,7 @@ Needs the extra ``testing``, and ``postgres`` where no server is installed.
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
@@ -33,12 +34,18 @@ __all__ = [
 if TYPE_CHECKING:
     import asyncpg
 
-    from interlock.testing.postgres import EmbeddedPostgres
+    from interlock.testing.database_server import DatabaseServer
 
 
 @pytest.fixture(scope="session")
-def postgres_cluster() -> Iterator[EmbeddedPostgres]:
-    """A running server, removed at the end of the session."""
+def postgres_cluster(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
+    """A running server: your own if ``--interlock-dsn`` or ``INTERLOCK_TEST_DSN`` names it, else an embedded one."""
+    dsn = request.config.getoption("--interlock-dsn") or os.environ.get("INTERLOCK_TEST_DSN")
+    if dsn:
+        from interlock.testing.user_server import UserServer
+
+        yield UserServer(dsn)
+        return
     from interlock.testing.postgres import EmbeddedPostgres
 
     with EmbeddedPostgres() as server:
@@ -58,20 +65,21 @@ def app_role_name(database_roles: Roles) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_cluster: EmbeddedPostgres, database_roles: Roles) -> str:
+def postgres_template(postgres_cluster: DatabaseServer, database_roles: Roles) -> Iterator[str]:
     """A database with Interlock's schema, from which each test's database is copied.
 
     Override it to migrate your own schema: create a database, migrate it as the owner, return its name.
     """
-    from interlock.testing.postgres import run_in_thread
+    from interlock.testing.database_server import run_in_thread
 
-    for statement in database_roles.create_statements():
+    for statement in database_roles.create_statements(postgres_cluster.password):
         postgres_cluster.execute(statement)
-    name = "interlock_template"
+    name = f"interlock_template_{uuid.uuid4().hex[:8]}"  # xdist workers may share your server
     postgres_cluster.create_database(name)
     postgres_cluster.execute(f'ALTER DATABASE {name} OWNER TO "{database_roles.owner}"')
     run_in_thread(_migrate(postgres_cluster.dsn(database_roles.owner, name), database_roles))
-    return name
+    yield name
+    postgres_cluster.drop_database(name)
 
 
 async def _migrate(dsn: str, roles: Roles) -> None:
@@ -87,7 +95,7 @@ async def _migrate(dsn: str, roles: Roles) -> None:
 
 
 @pytest.fixture
-def database(postgres_cluster: EmbeddedPostgres, postgres_template: str, database_roles: Roles) -> Iterator[str]:
+def database(postgres_cluster: DatabaseServer, postgres_template: str, database_roles: Roles) -> Iterator[str]:
     """The name of a fresh copy of the template, dropped after the test."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     postgres_cluster.create_database(name, template=postgres_template)
@@ -99,7 +107,7 @@ def database(postgres_cluster: EmbeddedPostgres, postgres_template: str, databas
 
 @pytest.fixture
 async def db(
-    postgres_cluster: EmbeddedPostgres, database: str, database_roles: Roles
+    postgres_cluster: DatabaseServer, database: str, database_roles: Roles
 ) -> AsyncIterator[asyncpg.Connection]:
     """A connection of the admin role, which bypasses RLS: for seeding and for looking at the truth."""
     import asyncpg
@@ -111,7 +119,7 @@ async def db(
 
 @pytest.fixture
 async def db_as_app(
-    postgres_cluster: EmbeddedPostgres, database: str, app_role_name: str
+    postgres_cluster: DatabaseServer, database: str, app_role_name: str
 ) -> AsyncIterator[asyncpg.Connection]:
     """A connection of the runtime role; fails if that role could bypass RLS, since such a test proves nothing."""
     import asyncpg

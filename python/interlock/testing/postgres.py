@@ -11,19 +11,19 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from interlock.errors import EmbeddedPostgresError
 from interlock.testing.binaries import WHEEL, find_binaries
+from interlock.testing.database_server import DatabaseServer
+from interlock.testing.database_server import quote_identifier as quote_identifier
+from interlock.testing.database_server import run_in_thread as run_in_thread
 from interlock.testing.leftovers import PREFIX, claim, remove_leftovers
-
-T = TypeVar("T")
 
 NOBODY = 65534
 START_SECONDS = 60
@@ -44,7 +44,7 @@ DEFAULTS: Mapping[str, str] = {
 }
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(DatabaseServer):
     """A PostgreSQL cluster in a temporary folder, reachable over a Unix socket.
 
     ``with EmbeddedPostgres() as server`` or ``async with``; or :meth:`start` and :meth:`stop`. Everyone who can
@@ -127,23 +127,6 @@ class EmbeddedPostgres:
         """Return the address of a database; over the Unix socket unless ``host`` names a listening address."""
         where = {"host": host or str(self._running_folder()), "port": self.port}
         return f"postgresql://{quote(user, safe='')}@/{quote(database, safe='')}?{urlencode(where)}"
-
-    def create_database(self, name: str, template: str | None = None) -> None:
-        """Create a database, as a file copy of ``template`` when one is named (about 30 ms)."""
-        statement = f"CREATE DATABASE {quote_identifier(name)}"
-        if template is not None:
-            # The default strategy writes the copy through the log, which is slower for small templates.
-            strategy = " STRATEGY file_copy" if self.version >= 15 else ""
-            statement += f" TEMPLATE {quote_identifier(template)}{strategy}"
-        self.execute(statement)
-
-    def drop_database(self, name: str) -> None:
-        """Drop a database, ending its connections."""
-        self.execute(f"DROP DATABASE IF EXISTS {quote_identifier(name)} WITH (FORCE)")
-
-    def execute(self, statement: str, *, database: str = "postgres") -> None:
-        """Run a statement as superuser from synchronous code, also under a running event loop."""
-        run_in_thread(_execute(self.dsn(database=database), statement))
 
     @property
     def version(self) -> int:
@@ -262,13 +245,6 @@ class EmbeddedPostgres:
             process.wait()
 
 
-def quote_identifier(name: str) -> str:
-    """Quote a name for SQL text (PostgreSQL, Lexical Structure, 4.1.1)."""
-    if "\0" in name or not name:
-        raise ValueError(f"not a name for a database object: {name!r}")
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _status(pid_file: Path, pid: int) -> str:
     """The last field of ``postmaster.pid``, once it is this server's."""
     try:
@@ -292,35 +268,6 @@ def _short_temporary_folder() -> str:
         part.stat().st_mode & 0o001 for part in [Path(folder), *Path(folder).parents]
     )
     return "/tmp" if too_long or private else folder
-
-
-async def _execute(dsn: str, statement: str) -> None:
-    import asyncpg
-
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def run_in_thread(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end on a loop of its own: the caller may already be inside a loop."""
-    outcome: list[T] = []
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            outcome.append(asyncio.run(coroutine))
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            failure.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]
-    return outcome[0]
 
 
 def _fault(what: str, output: str) -> str:

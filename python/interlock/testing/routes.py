@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from interlock.testing.mined import calls_of, looked_up, middleware_of, names, uses
 from interlock.testing.models import BodyModel, Parameter, body_of, parameters_of
 
 READ_METHODS = frozenset({"GET", "HEAD", "QUERY", "OPTIONS"})
+HANDLED = ("GET", "POST", "PUT", "PATCH", "DELETE")
+MAX_WRAPPERS, MAX_UNDECLARED = 8, 20
 _PLACEHOLDER = re.compile(r"{([^}:]+)(?::[^}]*)?}")
 _CONVERTERS = {
     "IntegerConvertor": {"type": "integer"},
@@ -33,6 +36,7 @@ class Endpoint:
     handler: Any = None
     host: str | None = None
     index: int = 0
+    calls: tuple[Any, ...] = ()
 
     @property
     def name(self) -> str:
@@ -62,11 +66,17 @@ class Endpoint:
 
 @dataclass
 class Discovery:
-    """What was found, what cannot be driven, and what OpenAPI lists but the routes do not."""
+    """What was found, what cannot be driven, and what OpenAPI lists but the routes do not.
+
+    ``documentation`` are the framework's own pages, which show every caller the same; ``looked_up`` the names that
+    the application's code may read from headers, parameters and cookies without declaring them.
+    """
 
     endpoints: list[Endpoint]
     undrivable: list[str]
     only_in_openapi: list[str]
+    documentation: list[str] = field(default_factory=list)
+    looked_up: list[str] = field(default_factory=list)
 
 
 def discover(app: Any) -> Discovery:
@@ -75,25 +85,41 @@ def discover(app: Any) -> Discovery:
     FastAPI nests included routers since 0.137; ``iter_route_contexts`` flattens them there, ``app.routes`` is
     already flat before.
     """
+    app = _routed(app)
     endpoints: list[Endpoint] = []
     undrivable: list[str] = []
+    documentation: list[str] = []
     for found in _walk(getattr(app, "routes", ()), "", None):
-        if isinstance(found, Endpoint):
-            endpoints.append(found)
-        else:
+        if isinstance(found, str):
             undrivable.append(found)
+        elif getattr(found.handler, "__module__", "") == "fastapi.applications":
+            documentation.append(found.name)
+        else:
+            endpoints.append(found)
     unique = {endpoint.name: endpoint for endpoint in reversed(endpoints)}  # the first match serves
     ordered = [endpoint for endpoint in endpoints if unique[endpoint.name] is endpoint]
     for index, endpoint in enumerate(ordered):
         endpoint.index = index
-    return Discovery(ordered, undrivable, _only_in_openapi(app, ordered))
+    functions = [*(call for endpoint in ordered for call in endpoint.calls), *middleware_of(app)]
+    return Discovery(ordered, undrivable, _only_in_openapi(app, ordered), documentation, looked_up(functions))
+
+
+def _routed(app: Any) -> Any:
+    """The application that has the routes, behind whatever middleware was wrapped round it by hand."""
+    inner = app
+    for _ in range(MAX_WRAPPERS):
+        if inner is None or hasattr(inner, "routes"):
+            break
+        inner = getattr(inner, "app", None) or getattr(inner, "_app", None)
+    return app if inner is None else inner
 
 
 def _walk(routes: Iterable[Any], prefix: str, host: str | None) -> Iterator[Endpoint | str]:
     for route in _flat(routes):
         original = getattr(route, "original_route", route)
         path = prefix + (getattr(route, "path", None) or "")
-        if getattr(route, "methods", None) and getattr(route, "endpoint", None) is not None:
+        handler = getattr(route, "endpoint", None)
+        if handler is not None and (getattr(route, "methods", None) or _methods_of(handler)):
             yield from _http(route, path, host)
         elif "WebSocket" in type(original).__name__:
             yield _endpoint("WEBSOCKET", route, path, host, websocket=True)
@@ -119,15 +145,25 @@ def _nested(route: Any) -> Any:
 
 
 def _http(route: Any, path: str, host: str | None) -> Iterator[Endpoint]:
-    methods = set(route.methods)
+    by_method = _methods_of(route.endpoint)
+    methods = set(route.methods or by_method)
     if "GET" in methods:
         methods.discard("HEAD")  # the same handler without its body
     for method in sorted(methods):
-        yield _endpoint(method, route, path, host)
+        yield _endpoint(method, route, path, host, by_method.get(method, route.endpoint))
 
 
-def _endpoint(method: str, route: Any, path: str, host: str | None, *, websocket: bool = False) -> Endpoint:
-    handler = getattr(route, "endpoint", None)
+def _methods_of(handler: Any) -> dict[str, Any]:
+    """The methods that a class of handlers answers, as Starlette's ``HTTPEndpoint``."""
+    if not inspect.isclass(handler):
+        return {}
+    return {name: getattr(handler, name.lower()) for name in HANDLED if callable(getattr(handler, name.lower(), None))}
+
+
+def _endpoint(
+    method: str, route: Any, path: str, host: str | None, handler: Any = None, *, websocket: bool = False
+) -> Endpoint:
+    handler = getattr(route, "endpoint", None) if handler is None else handler
     dependant = getattr(route, "dependant", None)
     endpoint = Endpoint(
         method=method,
@@ -136,10 +172,12 @@ def _endpoint(method: str, route: Any, path: str, host: str | None, *, websocket
         in_schema=bool(getattr(route, "include_in_schema", True)),
         handler=inspect.unwrap(handler) if callable(handler) else handler,
         host=host,
+        calls=(handler, *calls_of(dependant)),
     )
     if dependant is not None:
         endpoint.parameters = parameters_of(dependant)
         endpoint.body = body_of(getattr(route, "body_field", None))
+    endpoint.parameters += _undeclared_parameters(endpoint)
     endpoint.parameters += _undeclared_path_parameters(endpoint, getattr(route, "param_convertors", None) or {})
     return endpoint
 
@@ -152,6 +190,18 @@ def _undeclared_path_parameters(endpoint: Endpoint, convertors: dict[str, Any]) 
         )
         for name in endpoint.path_parameters
         if name not in declared
+    ]
+
+
+def _undeclared_parameters(endpoint: Endpoint) -> list[Parameter]:
+    """What a handler takes from the query itself, as far as its constants tell."""
+    if not uses(endpoint.handler, "query_params"):
+        return []
+    declared = {parameter.name for parameter in endpoint.parameters}
+    return [
+        Parameter("query", name, {"type": "string"}, declared=False)
+        for name in names(endpoint.handler)[:MAX_UNDECLARED]
+        if name not in declared and name not in endpoint.path_parameters
     ]
 
 

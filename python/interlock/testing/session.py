@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,22 +13,22 @@ from hypothesis import strategies as st
 
 from interlock.errors import HarnessError, IsolationLeak
 from interlock.testing.calibrate import Calibration
-from interlock.testing.client import AsgiClient
+from interlock.testing.client import LONG_POLL_SECONDS, REQUEST_SECONDS, AsgiClient
 from interlock.testing.conclusion import conclude
 from interlock.testing.exchange import Exchange
-from interlock.testing.knowledge import Knowledge
 from interlock.testing.oracles import ORACLES, Oracle
-from interlock.testing.payloads import Template, TemplateBuilder
+from interlock.testing.orgs import awaited, make_org
+from interlock.testing.payloads import Template, TemplateBuilder, referring
 from interlock.testing.report import Report
 from interlock.testing.routes import Discovery, Endpoint, discover
 from interlock.testing.runner import SessionLoop
 from interlock.testing.story import Story
 from interlock.testing.strategies import Drawn
 from interlock.testing.transports import HttpTransport, ProtocolTransport, protocol_discovery
-from interlock.testing.truth import TENANT_COLUMNS, Truth
+from interlock.testing.truth import Truth
 from interlock.testing.values import Mint
 from interlock.testing.verdicts import Coverage, Leak, Shared
-from interlock.testing.world import Learned, Org, World
+from interlock.testing.world import Learned, Org, OutOfTime, World
 
 T = TypeVar("T")
 
@@ -67,26 +66,26 @@ class Plan:
 class Session:
     """Owns the loop, the client and the admin connection of one harness."""
 
-    def __init__(self, options: SessionOptions) -> None:
+    def __init__(self, options: SessionOptions, deadline: float | None = None) -> None:
         if options.create_org is None or (options.headers_for is None and options.protocol is None):
             raise HarnessError("create_org= and headers_for= are needed: they make a tenant and authenticate as it")
         known = {oracle.code for oracle in ORACLES}
         if unknown := options.without - known:
             raise HarnessError(f"without= names {sorted(unknown)}; the oracles are {sorted(known)}")
         self.options = options
+        self.deadline = deadline
         self.mint = Mint()
         self.coverage = Coverage()
         self.learned: dict[str, Learned] = {}
         self.seed_order: list[Endpoint] = []
         self.used_declarations: set[str] = set()
         self.roles: tuple[list[str], list[str]] = ([], [])
-        self.truth: Truth | None = (
-            Truth(options.admin, options.tenant_columns or TENANT_COLUMNS) if options.admin else None
-        )
+        self.truth: Truth | None = Truth(options.admin, options.tenant_columns) if options.admin else None
         self.discovery: Discovery = protocol_discovery(options.protocol) if options.protocol else discover(options.app)
         self._paths = [one.pattern for one in self.discovery.endpoints if one.path_parameters]
         self._public: set[bytes] = set()
         self.unconfirmed: list[str] = []
+        self.cut_short = False
         self._run_seed = 0
         self._loop = SessionLoop()
         self._transport: Any = None
@@ -112,11 +111,26 @@ class Session:
         world = self._world(observed=False)
         org = await self.create_org(world, "C")
         self._lasting_ids, self._org_ids = self._org_ids, []
-        calibration = Calibration(world, org, self.endpoints, self._override)
-        await calibration.run()
+        world.deadline = self.deadline
+
+        async def another() -> Org:
+            return await self.create_org(world, "C")
+
+        calibration = Calibration(world, org, self.endpoints, self._override, another)
+        self._transport.patience = LONG_POLL_SECONDS
+        try:
+            await calibration.run()
+        except OutOfTime:
+            self.cut_short = True
+        self._transport.patience = REQUEST_SECONDS
+        self._lasting_ids += self._org_ids
+        self._org_ids = []
         self.seed_order = calibration.seed_order
         self._calibrated = world
         if self.truth is not None:
+            await self.truth.look_for(calibration.org)
+            await self.truth.recognise(calibration.org)
+            self._lasting_ids += calibration.org.keys
             self.roles = await self.truth.bypassing_roles()
 
     def close(self) -> None:
@@ -141,9 +155,14 @@ class Session:
         """What was enumerated, in the order of the application."""
         return self.discovery.endpoints
 
+    @property
+    def lasting(self) -> list[Endpoint]:
+        """The endpoints after which whoever called them still has a session."""
+        return [one for one in self.endpoints if not self.learned[one.name].ends_session]
+
     def targets(self, seed: int) -> list[str]:
         """Everything at once, then each endpoint that works, writes and reads by turns, in an order of the seed's."""
-        working = [one for one in self.endpoints if self.learned[one.name].works]
+        working = [one for one in self.lasting if self.learned[one.name].works]
         order = random.Random(seed)
         writes = [one.name for one in working if not one.is_read]
         reads = [one.name for one in working if one.is_read]
@@ -165,11 +184,13 @@ class Session:
 
     # --- running
 
-    def begin_run(self, seed: int) -> None:
-        """Start counting anew."""
+    def begin_run(self, seed: int, deadline: float | None = None) -> None:
+        """Start counting anew; what ends a session has been called already, once."""
         self._run_seed = seed
+        self.deadline = deadline
         calibrated = self.coverage.last_failure
-        self.coverage = Coverage(last_failure=calibrated)
+        ended = {name: 1 for name, one in self.learned.items() if one.ends_session}
+        self.coverage = Coverage(last_failure=calibrated, sent=dict(ended), succeeded=ended)
 
     def draw(self, data: st.DataObject, target: str) -> Plan:
         """Draw the structure of an example."""
@@ -181,7 +202,7 @@ class Session:
                 f"there is no endpoint {target!r}: the application has {[one.name for one in self.endpoints]}"
             )
         override = self.options.overrides.get(target)
-        template = TemplateBuilder(endpoint, Drawn(data)).build()
+        template = referring(TemplateBuilder(endpoint, Drawn(data)).build(), self.learned[target].sources)
         if isinstance(override, st.SearchStrategy):
             template.body = data.draw(override)
         else:
@@ -204,7 +225,10 @@ class Session:
             found = error.leak
             if isinstance(found, Leak) and found.oracle in PROOFS:
                 raise
-            self._loop.run(self._play(plan, restful=True))
+            try:
+                self._loop.run(self._play(plan, restful=True))
+            except OutOfTime:
+                raise error from None  # no time left to see it twice
             self.unconfirmed.append(
                 f"{getattr(found, 'oracle', '')} on {getattr(found, 'endpoint', '')} did not recur"
             )
@@ -223,9 +247,10 @@ class Session:
         world = self._world(observed=True)
         endpoint = next((one for one in self.endpoints if one.name == plan.target), None)
         template = await self._accepted(world, endpoint, plan.template)
-        story = Story(world, self.endpoints, self.seed_order, self._oracles(), self.truth, self.create_org, template)
+        story = Story(world, self.lasting, self.seed_order, self._oracles(), self.truth, self.create_org, template)
         world.public |= self._public
         story.restful = restful
+        story.hints = self.discovery.looked_up
         try:
             if endpoint is None:
                 await story.matrix()
@@ -244,7 +269,7 @@ class Session:
         world = self._world(observed=True)
         if watch is not None:
             world.inspect = watch
-        story = Story(world, self.endpoints, self.seed_order, self._oracles(), self.truth, self.create_org)
+        story = Story(world, self.lasting, self.seed_order, self._oracles(), self.truth, self.create_org)
         await story.begin()
         await story.settle()
         return story
@@ -255,7 +280,7 @@ class Session:
             return None
         trial = self._world(observed=False)
         org = await self.create_org(trial, "a trying org")
-        await Story(trial, self.endpoints, self.seed_order, (), None, self.create_org).fresh(org, endpoint)
+        await Story(trial, self.lasting, self.seed_order, (), None, self.create_org).fresh(org, endpoint)
         answer = await trial.call(org, endpoint, template=template, purpose="trial")
         return template if answer.response.ok else None
 
@@ -264,9 +289,9 @@ class Session:
             await self.truth.forget(self._org_ids)
         self._org_ids.clear()
         for hook in self.options.on_reset:
-            await _maybe(hook())
+            await awaited(hook())
         if self.options.protocol is not None and hasattr(self.options.protocol, "reset_db"):
-            await _maybe(self.options.protocol.reset_db())
+            await awaited(self.options.protocol.reset_db())
 
     def _world(self, *, observed: bool) -> World:
         watchers = self._oracles() if observed else []
@@ -283,6 +308,7 @@ class Session:
             self._transport, self.mint, self.coverage, self.endpoints, self.learned, inspect_all, self._run_seed
         )
         world.earlier = self._calibrated
+        world.deadline = self.deadline
         return world
 
     def _declaration(self, endpoint: str) -> Shared | None:
@@ -298,33 +324,23 @@ class Session:
         """A new tenant of the user's making."""
         index = self.mint.next_org()
         token, _ = self.mint.token(index, ORG_ENDPOINT, 0)
-        maker = self.options.create_org
-        try:
-            raw = await _maybe(maker(*_arguments(maker, token)))  # type: ignore[misc]
-            if self.options.protocol is not None and self.options.headers_for is None:
-                headers: Mapping[str, str] = {}
-            else:
-                headers = await _maybe(self.options.headers_for(raw))  # type: ignore[misc]
-        except Exception as error:
-            raise HarnessError(
-                f"create_org or headers_for failed with {type(error).__name__}: {error}: "
-                "call them by hand against the application first"
-            ) from error
-        org = Org(
+        org = await make_org(
+            self.options.create_org,  # type: ignore[arg-type]
+            self.options.headers_for,
             index=index,
             name=name,
-            raw=raw,
-            id=org_id(raw),
-            headers=tuple((key.lower(), value) for key, value in headers.items()),
-            knowledge=Knowledge(self._paths),
+            token=token,
         )
+        org.knowledge.paths = self._paths
         if any(org.headers == other.headers and org.raw == other.raw for other in world.orgs):
             raise HarnessError("create_org returned the same org twice: it must make a new one at each call")
         if self.options.protocol is not None:
-            org.headers = ((ProtocolTransport.ORG, str(self._transport.register(raw))),)
-        if org.id:
-            self._org_ids.append(org.id)
-        return world.add(org)
+            org.headers = ((ProtocolTransport.ORG, str(self._transport.register(org.raw))),)
+        world.add(org)
+        if self.truth is not None:
+            await self.truth.recognise(org)
+        self._org_ids += org.keys
+        return org
 
     # --- overrides
 
@@ -348,32 +364,6 @@ class Session:
             else:
                 body = {name: value}
         return Template(parameters, body, template.media_type)
-
-
-def org_id(raw: Any) -> str | None:
-    """The id of whatever ``create_org`` returned: itself, or its ``id``, ``org_id`` or ``tenant_id``."""
-    if isinstance(raw, tuple | list) and raw:
-        raw = raw[0]
-    for name in ("org_id", "tenant_id", "id"):
-        if isinstance(raw, Mapping) and name in raw:
-            return str(raw[name])
-        if not isinstance(raw, str | int) and getattr(raw, name, None) is not None:
-            return str(getattr(raw, name))
-    return None if isinstance(raw, Mapping) else str(raw)
-
-
-def _arguments(maker: Any, name: str) -> tuple[str, ...]:
-    wanted = [
-        parameter
-        for parameter in inspect.signature(maker).parameters.values()
-        if parameter.default is parameter.empty
-        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    return (name,) if wanted else ()
-
-
-async def _maybe(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
 
 
 def _simplest(strategy: st.SearchStrategy[Any]) -> Any:

@@ -32,18 +32,19 @@ class TenantStateMachine(RuleBasedStateMachine):
         """Two new orgs without data."""
         self.play = self._harness().play()
 
+    @precondition(lambda self: self.play.writes)
     @rule(data=st.data(), org=st.sampled_from("AB"))
     def write(self, data: st.DataObject, org: str) -> None:
         """One of the orgs writes."""
         self.play.call(org, data.draw(st.sampled_from(self.play.writes), label="write"))
 
-    @precondition(lambda self: self.play.exchanges > 0)
+    @precondition(lambda self: self.play.exchanges > 0 and self.play.reads)
     @rule(data=st.data(), org=st.sampled_from("AB"))
     def read(self, data: st.DataObject, org: str) -> None:
         """One of the orgs reads with its own ids."""
         self.play.call(org, data.draw(st.sampled_from(self.play.reads), label="read"))
 
-    @precondition(lambda self: self.play.exchanges > 0)
+    @precondition(lambda self: self.play.exchanges > 0 and self.play.all)
     @rule(data=st.data(), org=st.sampled_from("AB"))
     def trespass(self, data: st.DataObject, org: str) -> None:
         """One of the orgs uses the other one's ids."""

@@ -13,6 +13,9 @@ SUFFIXES = ("", " x", "é", "'\"", "<b>&amp;", "%41\\u0041", ",;\t", "😀")
 class Drawn:
     """Makes a schema's choices by drawing them; the simplest draw is everything present, once."""
 
+    vary = True
+    examples = False
+
     def __init__(self, data: st.DataObject) -> None:
         self._data = data
 

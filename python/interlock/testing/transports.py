@@ -34,12 +34,12 @@ class Pending:
     def __init__(self, answer: Any) -> None:
         self._task: asyncio.Task[Response] = asyncio.get_running_loop().create_task(answer)
 
-    async def quiet(self) -> bool:
+    async def quiet(self, most: float = IDLE_SECONDS, least: float = 0.0) -> bool:
         """Give the server time to begin."""
-        await asyncio.wait({self._task}, timeout=IDLE_SECONDS)
+        await asyncio.wait({self._task}, timeout=max(most, least))
         return self._task.done()
 
-    async def result(self) -> Response:
+    async def result(self, listen: float | None = None) -> Response:
         """The response."""
         return await self._task
 
@@ -49,12 +49,13 @@ class HttpTransport:
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
+        self.patience = 30.0
         self._client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
         import httpx
 
-        self._client = httpx.AsyncClient(base_url=self._base_url, timeout=30)
+        self._client = httpx.AsyncClient(base_url=self._base_url, timeout=self.patience)
         return self
 
     async def __aexit__(
@@ -104,6 +105,7 @@ class ProtocolTransport:
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
+        self.patience = 0.0  # its methods take as long as they take
         self._orgs: list[Any] = []
 
     async def __aenter__(self) -> Self:

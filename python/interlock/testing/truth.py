@@ -11,32 +11,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from interlock.errors import HarnessError
+from interlock.testing.tenant_tables import TENANT_COLUMNS, TenantTable, TenantTables, find_tenant_tables
 
 if TYPE_CHECKING:
     import asyncpg
 
+    from interlock.testing.world import Org
+
 Admin = str | Callable[[], Any]
-TENANT_COLUMNS = (
-    "org_id",
-    "tenant_id",
-    "organization_id",
-    "organisation_id",
-    "workspace_id",
-    "account_id",
-    "company_id",
-)
 FIRST_SERIAL = 20_000_000
 _NUMBER = re.compile(r"^[0-9]{8,18}$")
 _UUID = re.compile(r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
-_TENANT_TABLES = """
-SELECT c.oid::regclass::text AS name, quote_ident(a.attname) AS tenant_column, c.relrowsecurity, c.relforcerowsecurity
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-  AND n.nspname NOT LIKE 'pg_%' AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY($1)
-  AND has_table_privilege(c.oid, 'SELECT')
-ORDER BY c.oid
-"""
 # Sequences of one database, so that an id occurs in one table only and "A's id in B's body" is exact.
 _SEQUENCES = """
 SELECT s.seqrelid::regclass::text AS name, row_number() OVER (ORDER BY s.seqrelid) AS position
@@ -52,38 +38,27 @@ WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
 """
 
 
-@dataclass(frozen=True)
-class TenantTable:
-    """A table with a tenant column, quoted ready for use in a statement."""
-
-    name: str
-    column: str
-    row_security: bool
-    forced: bool
-
-
 @dataclass
 class Snapshot:
-    """The rows of some orgs: table → org id → digests of the rows, and the identifiers in them."""
+    """The rows of some orgs: (place, index of the org) → digests of the rows there; and the identifiers in them."""
 
-    rows: dict[tuple[str, str], set[str]] = field(default_factory=dict)
-    identifiers: dict[str, set[bytes]] = field(default_factory=dict)
-    text: dict[str, str] = field(default_factory=dict)
+    rows: dict[tuple[str, int], set[str]] = field(default_factory=dict)
+    identifiers: dict[int, set[bytes]] = field(default_factory=dict)
 
-    def changed(self, later: Snapshot, org: str) -> list[str]:
-        """The tables in which the org's rows differ."""
-        tables = {table for table, owner in (*self.rows, *later.rows) if owner == org}
-        return sorted(t for t in tables if self.rows.get((t, org), set()) != later.rows.get((t, org), set()))
+    def changed(self, later: Snapshot, org: Org) -> list[str]:
+        """The places in which the org's rows differ."""
+        places = {place for place, owner in (*self.rows, *later.rows) if owner == org.index}
+        return sorted(p for p in places if self.rows.get((p, org.index)) != later.rows.get((p, org.index)))
 
 
 class Truth:
     """An admin connection on the harness's loop."""
 
-    def __init__(self, admin: Admin, tenant_columns: Iterable[str] = TENANT_COLUMNS) -> None:
+    def __init__(self, admin: Admin, tenant_columns: Iterable[str] | None = None) -> None:
         self._admin = admin
-        self._columns = list(tenant_columns)
+        self._columns = None if tenant_columns is None else list(tenant_columns)
         self._connection: asyncpg.Connection | None = None
-        self.tables: list[TenantTable] = []
+        self._found = TenantTables()
         self.serial_ids_disjoint = False
         self._undeletable: set[str] = set()
 
@@ -95,10 +70,7 @@ class Truth:
 
         """
         self._connection = await self._connect()
-        found = await self._connection.fetch(_TENANT_TABLES, self._columns)
-        self.tables = [
-            TenantTable(r["name"], r["tenant_column"], r["relrowsecurity"], r["relforcerowsecurity"]) for r in found
-        ]
+        self._found = await find_tenant_tables(self._connection, self._columns or TENANT_COLUMNS)
         bypasses = await self._connection.fetchval(
             "SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user"
         )
@@ -127,6 +99,25 @@ class Truth:
             ) from error
 
     @property
+    def tables(self) -> list[TenantTable]:
+        """The tables whose rows have an owner."""
+        return self._found.tables
+
+    @property
+    def columns(self) -> set[str]:
+        """The columns that tell the owner."""
+        return self._found.columns
+
+    async def look_for(self, org: Org) -> None:
+        """Find the tables that an org which has written everywhere has rows in, whatever their columns are called."""
+        if self._columns is None:
+            self._found = await find_tenant_tables(self.connection, TENANT_COLUMNS, org.names)
+
+    async def recognise(self, org: Org) -> None:
+        """Learn what the database calls the org, beside the names it is known by outside."""
+        org.keys = tuple(await self._found.names_of(self.connection, org.names))
+
+    @property
     def is_open(self) -> bool:
         """Whether there is a connection."""
         return self._connection is not None
@@ -153,37 +144,36 @@ class Truth:
                 separated = False
         return separated
 
-    async def snapshot(self, orgs: Iterable[str]) -> Snapshot:
+    async def snapshot(self, *orgs: Org) -> Snapshot:
         """Every row of the orgs, in one statement."""
-        wanted = list(orgs)
-        found = Snapshot(identifiers={org: set() for org in wanted}, text=dict.fromkeys(wanted, ""))
+        whose = {key: org.index for org in orgs for key in org.keys}
+        found = Snapshot(identifiers={org.index: set() for org in orgs})
         if not self.tables:
             return found
         parts = [
-            f"SELECT '{position}' AS place, {table.column}::text AS org, to_jsonb(t)::text AS row "  # noqa: S608
-            f"FROM {table.name} t WHERE {table.column}::text = ANY($1)"
+            f"SELECT {position} AS place, ({table.owner})::text AS org, to_jsonb(t0)::text AS row "  # noqa: S608
+            f"FROM {table.name} t0 WHERE ({table.owner})::text = ANY($1)"
             for position, table in enumerate(self.tables)
         ]
-        for row in await self.connection.fetch(" UNION ALL ".join(parts), wanted):
-            table = self.tables[int(row["place"])].name
+        for row in await self.connection.fetch(" UNION ALL ".join(parts), list(whose)):
+            org = whose[row["org"]]
             digest = hashlib.sha256(row["row"].encode()).hexdigest()
-            found.rows.setdefault((table, row["org"]), set()).add(digest)
-            found.identifiers[row["org"]].update(_identifiers(json.loads(row["row"])))
-            found.text[row["org"]] += row["row"]
+            found.rows.setdefault((f"table {self.tables[row['place']].name}", org), set()).add(digest)
+            found.identifiers[org].update(_identifiers(json.loads(row["row"])))
         return found
 
-    async def forget(self, orgs: Iterable[str]) -> None:
+    async def forget(self, keys: Iterable[str]) -> None:
         """Delete the rows of these orgs wherever this role may; DELETE, because TRUNCATE costs 50 times as much."""
         import asyncpg
 
-        wanted = list(orgs)
+        wanted = list(keys)
         waiting = [table for table in reversed(self.tables) if table.name not in self._undeletable]
         for _ in range(4):  # children before parents: what a foreign key holds back goes in the next round
             held_back = []
             for table in waiting:
                 try:
                     await self.connection.execute(
-                        f"DELETE FROM {table.name} WHERE {table.column}::text = ANY($1)",  # noqa: S608
+                        f"DELETE FROM {table.name} t0 WHERE ({table.owner})::text = ANY($1)",  # noqa: S608
                         wanted,
                     )
                 except asyncpg.ForeignKeyViolationError:

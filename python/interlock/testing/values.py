@@ -14,13 +14,19 @@ from urllib.parse import urlencode
 from interlock._native import encode_canary
 from interlock.testing.exchange import Request
 from interlock.testing.models import Schema
-from interlock.testing.payloads import Leaf, Template
+from interlock.testing.payloads import Leaf, Template, number, room
 from interlock.testing.routes import Endpoint
 
 ORG_LIMIT = SERIAL_LIMIT = 1 << 20
 TOKEN = 18  # length of a token
 CUT = 8  # length of a cut token that still names its org
-_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
+CANARY = "qz7k"  # what every token begins with
+_UNUSED = "90909090"
+_ALPHABETS: dict[Callable[[str], bool], list[str]] = {
+    str.isdecimal: list("0123456789"),
+    str.isupper: list("ABCDEF"),
+    str.islower: list("abcdef"),
+}
 _BOUNDARY = "interlock-part"
 _PLACEHOLDER = re.compile(r"{([^}:]+)(?::[^}]*)?}")
 _FORMATS: dict[str, Callable[[str], str]] = {
@@ -48,7 +54,7 @@ class Mint:
     def __init__(self) -> None:
         self._org = 0
         self._serial = 0
-        self.names: dict[int, str] = {}
+        self._numbers: dict[int, int] = {}
 
     def next_org(self) -> int:
         """The index of a new org."""
@@ -59,6 +65,15 @@ class Mint:
         """A new token and its serial."""
         self._serial = (self._serial + 1) % SERIAL_LIMIT
         return encode_canary(org, min(endpoint, 1023), leaf_index, self._serial), self._serial
+
+    def number(self, org: int, schema: Schema, *, high: bool) -> int | float:
+        """A number larger than the org's one before, as long as there is room: sums and averages move with it.
+
+        One org's are ``high``: its numbers are larger than another's, so that records move with them, too.
+        """
+        free = room(schema)
+        self._numbers[org] = (self._numbers.get(org, 0) + 1) % (free // 2)
+        return number(schema) + 1 + self._numbers[org] + (free // 2 if high else 0)
 
 
 def carry(token: str, leaf: Leaf) -> str:
@@ -107,16 +122,26 @@ def random_reference(leaf: Leaf, source: random.Random, like: Any = None) -> Any
         return source.randrange(1_900_000_000, 2_100_000_000)
     if like is None or _is_uuid(str(like)) or leaf.schema.get("format") == "uuid":
         return str(uuid.UUID(int=source.getrandbits(128), version=4))
-    return "".join(_similar(character, source) for character in str(like))
+    return _similar(str(like), source)
 
 
-def _similar(character: str, source: random.Random) -> str:
-    if character.isdigit():
-        return str(source.randrange(10))
-    if character.isascii() and character.isalpha():
-        letter = source.choice(_DIGITS[:26])
-        return letter.upper() if character.isupper() else letter
-    return character
+def _similar(text: str, source: random.Random) -> str:
+    """Text of the same form: the head stays, and behind it every character is another of the same text and kind.
+
+    So an id keeps its alphabet (hexadecimal, Crockford's base 32), its prefix, and its length.
+    """
+    if text.isdecimal() and len(text) < len(_UNUSED):
+        return _UNUSED + str(source.randrange(1000, 10_000))
+    head = min(len(text) // 4, 6) if CANARY not in text else 0
+    made = list(text)
+    for kind in (str.isdecimal, str.isupper, str.islower):
+        places = [at for at, character in enumerate(text) if at >= head and character.isascii() and kind(character)]
+        alphabet = sorted({text[at] for at in places})
+        if len(alphabet) < 4 and places:  # too few to make something else of them
+            alphabet = _ALPHABETS[kind]
+        for at in places:
+            made[at] = source.choice(alphabet)
+    return "".join(made)
 
 
 def _is_uuid(text: str) -> bool:
@@ -130,7 +155,9 @@ def fits(leaf: Leaf, value: Any) -> bool:
         return isinstance(value, int) or (isinstance(value, str) and value.isdecimal() and len(value) < 19)
     if schema.get("format") == "uuid":
         return isinstance(value, str) and _is_uuid(value)
-    return isinstance(value, str | int) and 0 < len(str(value)) <= 300
+    if leaf.schema.get("type") == "number":
+        return isinstance(value, int | float)
+    return isinstance(value, str | int) and 0 < len(str(value)) <= leaf.schema.get("maxLength", 300)
 
 
 def render(endpoint: Endpoint, template: Template, value_of: Callable[[Leaf], Any]) -> Request:

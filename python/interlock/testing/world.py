@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -21,9 +22,17 @@ MAX_SUPPLY = 4
 UUID_TEXT = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+class OutOfTime(Exception):  # noqa: N818 - no error: the example is left where it is
+    """The run's time is up."""
+
+
 @dataclass(eq=False)
 class Org:
-    """One tenant of the example: the user's own object, its headers, and what is known of and by it."""
+    """One tenant of the example: the user's own object, its headers, and what is known of and by it.
+
+    ``secrets`` are what it authenticates with, ``names`` what it may be called by: its id, its slug, its number;
+    ``keys`` what the database calls it.
+    """
 
     index: int
     name: str
@@ -31,8 +40,12 @@ class Org:
     id: str | None
     headers: tuple[tuple[str, str], ...]
     knowledge: Knowledge = field(default_factory=Knowledge)
+    secrets: frozenset[str] = frozenset()
+    names: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
     sent_tokens: set[tuple[int, int | None]] = field(default_factory=set)
     sent_literals: set[bytes] = field(default_factory=set)
+    sent_names: set[bytes] = field(default_factory=set)
 
 
 class Transport(Protocol):
@@ -52,7 +65,7 @@ class Learned:
     """What calibration found out about one endpoint: which template it accepts and where its references come from.
 
     ``prelude`` are the endpoints to call first with a new row; a ``public`` endpoint refuses whoever has credentials
-    (a sign-up, a log-in); one that ``streams`` does not end by itself.
+    (a sign-up, a log-in); one that ``streams`` does not end by itself; one that ``ends_session`` is called once only.
     """
 
     template: Template
@@ -61,6 +74,7 @@ class Learned:
     works: bool = False
     public: bool = False
     streams: bool = False
+    ends_session: bool = False
 
 
 class World:
@@ -89,11 +103,15 @@ class World:
         self.public: set[bytes] = set()
         self.earlier: World | None = None
         self.inspect = inspect
+        self.deadline: float | None = None
 
     # --- orgs
 
     def add(self, org: Org) -> Org:
         """Take in a new org; its id is a literal that no other org may see."""
+        shared = {name for other in self.orgs for name in other.names}
+        org.names = tuple(name for name in org.names if name not in shared)
+        org.keys = org.names
         self.orgs.append(org)
         self.literals[org.index] = {org.id.lower().encode()} if org.id and len(org.id) >= 8 else set()
         return org
@@ -109,6 +127,10 @@ class World:
             index, leaf = self.planted[serial]
             return (self.exchanges[index], leaf) if index < len(self.exchanges) else None
         return self.earlier.planting(serial) if self.earlier is not None else None
+
+    def everybody(self) -> list[Org]:
+        """The orgs of the example, and those of the calibration before it."""
+        return [*self.orgs, *(self.earlier.everybody() if self.earlier is not None else ())]
 
     def other(self, org: Org) -> Org:
         """The other org of the example."""
@@ -147,12 +169,15 @@ class World:
             found = org.knowledge.latest(learned.sources[leaf.key], leaf)
             if found is not None:
                 return found
-        elif learned is not None and learned.works and leaf.place == "body":
+        elif learned is not None and learned.works and (leaf.place == "body" or endpoint.method == "PUT"):
             return None  # it succeeded with a name of its own making, such as the slug of something new
         return next(iter(org.knowledge.ranked(leaf, endpoint)), None)
 
-    def canary(self, org: Org, endpoint: Endpoint, leaf: Leaf) -> str:
-        """A new canary for the leaf."""
+    def canary(self, org: Org, endpoint: Endpoint, leaf: Leaf) -> Any:
+        """A new canary for the leaf; a new number where it takes one."""
+        if leaf.numeric:
+            made = self.mint.number(org.index, leaf.schema, high=org is self.orgs[0])
+            return int(made) if leaf.schema["type"] == "integer" else made
         token, serial = self.mint.token(org.index, endpoint.index, leaf.index)
         self.planted[serial] = (len(self.exchanges), leaf.key)
         text = carry(token, leaf)
@@ -208,6 +233,8 @@ class World:
         own: bool = True,
     ) -> Exchange:
         """Send a filled request as an org (or as nobody)."""
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise OutOfTime
         full = self.authorize(org, endpoint, request)
         response = await self.transport.send(full)
         return self.record(org, endpoint, full, response, values, origins, purpose=purpose, own=own)
@@ -217,8 +244,8 @@ class World:
         learned = self.learned.get(endpoint.name)
         identified = org is not None and not (learned and learned.public)
         credentials = org.headers if org and identified else ()
-        named = {name for name, _ in credentials}
-        headers = (*credentials, *(pair for pair in request.headers if pair[0] not in named))
+        named = {name for name, _ in credentials} - {"cookie"}
+        headers = _one_cookie((*credentials, *(pair for pair in request.headers if pair[0] not in named)))
         if endpoint.host is not None:
             headers = (*headers, ("host", endpoint.host))
         full = replace(request, headers=headers)
@@ -258,10 +285,19 @@ class World:
         self.inspect(self, exchange)
         return exchange
 
-    @staticmethod
-    def _remember_sent(org: Org, request: Request) -> None:
+    def _remember_sent(self, org: Org, request: Request) -> None:
+        org.sent_names |= {
+            name.encode() for other in self.orgs for name in other.names if request.contains(name.encode())
+        }
         org.sent_tokens |= tokens_in(request)
         org.sent_literals |= identifiers(request.sent_bytes)
+
+
+def _one_cookie(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The headers with all cookies in one (RFC 6265 §5.4), those of the org first."""
+    cookies = "; ".join(value for key, value in headers if key == "cookie")
+    others = tuple(pair for pair in headers if pair[0] != "cookie")
+    return (*others, ("cookie", cookies)) if cookies else others
 
 
 def tokens_in(request: Request) -> set[tuple[int, int | None]]:

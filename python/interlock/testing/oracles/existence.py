@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from interlock.testing.attacks import Attack
 from interlock.testing.compare import caused, facts, said
 from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
 from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder
 from interlock.testing.routes import Endpoint
-from interlock.testing.story import Attack, Story
+from interlock.testing.story import Story
 from interlock.testing.values import random_reference
 from interlock.testing.world import Org
 
@@ -25,7 +26,7 @@ class ExistenceOracle(Oracle):
 
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """Compare status, headers and body of foreign and random references."""
-        for attack in [*await story.attacks(endpoint), *await self._searches(story, endpoint)]:
+        for attack in [*await story.attacker.attacks(endpoint), *await self._searches(story, endpoint)]:
             story.world.coverage.count(self.code, endpoint.name)
             if not attack.comparable:
                 continue
@@ -52,7 +53,7 @@ class ExistenceOracle(Oracle):
             return []
         found = []
         bare = story.world.learned[endpoint.name].template
-        wide = TemplateBuilder(endpoint, Plain(), with_query=True).build()
+        wide = TemplateBuilder(endpoint, Plain(), with_optional=True).build()
         for slot, leaf in wide.parameters.items():
             if isinstance(leaf, Leaf) and leaf.place == "query" and not leaf.reference:
                 template = Template({**bare.parameters, slot: leaf}, bare.body, bare.media_type)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import ClassVar
 
@@ -12,32 +11,61 @@ from interlock.testing.compare import caused, facts, said
 from interlock.testing.exchange import Exchange, Request
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
+from interlock.testing.payloads import Leaf
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import Story
+from interlock.testing.values import random_reference
 
 HEADERS = ("x-org-id", "x-organization-id", "x-tenant-id", "x-tenant", "x-org", "x-workspace-id", "x-account-id")
 NAMES = ("org_id", "tenant_id", "organization_id", "org", "tenant", "workspace_id", "account_id")
+MAX_MINED, MAX_NAMES = 40, 3
 
 Hint = Callable[[Request, str], Request | None]
 
 
-def _outside(request: Request, org: str) -> Request:
-    """Headers, query and cookie at once: they are independent, and one request is cheaper than twenty."""
-    headers = [(name, org) for name in HEADERS] + [("cookie", "; ".join(f"{name}={org}" for name in NAMES))]
-    present = {name for name, _ in request.query}
-    query = [(name, org) for name in NAMES if name not in present]
-    return replace(request, headers=(*request.headers, *headers), query=(*request.query, *query))
+def _outside(names: Iterable[str], endpoint: Endpoint, headers: Iterable[str] = ()) -> Hint:
+    """Headers, query and cookies at once: they are independent, and one request is cheaper than twenty."""
+    declared = {(one.place, one.name.lower()) for one in endpoint.parameters if one.declared}
+    spelled = {name.lower().replace("_", "-"): None for name in (*headers, *names)}
+
+    def hint(request: Request, org: str) -> Request:
+        named = [(name, org) for name in spelled if ("header", name) not in declared]
+        query = [(name, org) for name in names if ("query", name.lower()) not in declared]
+        cookies = "; ".join(f"{name}={org}" for name in names if ("cookie", name.lower()) not in declared)
+        headers = (*request.headers, *named, ("cookie", cookies))
+        return replace(request, headers=headers, query=(*request.query, *query))
+
+    return hint
 
 
-def _inside(request: Request, org: str) -> Request | None:
+def _optional(endpoint: Endpoint) -> Iterator[Hint]:
+    """Each optional text that the endpoint itself declares, alone: it may be an org, whatever it is called."""
+    for one in endpoint.parameters:
+        if one.required or one.place == "path" or not one.declared or "string" not in str(one.schema):
+            continue
+
+        def hint(request: Request, org: str, name: str = one.name, place: str = one.place) -> Request:
+            if place == "query":
+                return replace(request, query=(*request.query, (name, org)))
+            pair = ("cookie", f"{name}={org}") if place == "cookie" else (name, org)
+            return replace(request, headers=(*request.headers, pair))
+
+        yield hint
+
+
+def _inside(names: Iterable[str]) -> Hint:
     """The body, where it is a JSON object."""
-    try:
-        body = json.loads(request.body)
-    except ValueError:
-        return None
-    if not isinstance(body, dict):
-        return None
-    return replace(request, body=json.dumps({**body, **dict.fromkeys(NAMES, org)}).encode())
+
+    def hint(request: Request, org: str) -> Request | None:
+        try:
+            body = json.loads(request.body)
+        except ValueError:
+            return None
+        if not isinstance(body, dict):
+            return None
+        return replace(request, body=json.dumps({**body, **dict.fromkeys(names, org)}).encode())
+
+    return hint
 
 
 class HintOracle(Oracle):
@@ -47,30 +75,45 @@ class HintOracle(Oracle):
     title: ClassVar[str] = "an org hint is believed"
 
     async def afterwards(self, story: Story) -> None:
-        """B reads everything once while naming A; the passive oracles look at the answers."""
-        if story.a.id is None:
-            return
+        """B reads everything while naming A; the passive oracles look at the answers."""
         for endpoint in story.readable():
-            if endpoint.in_schema:
-                await story.world.supply(story.b, endpoint)
-                request, values, origins = story.world.prepare(story.b, endpoint)
-                hinted = self._without_credentials(story, _outside(request, story.a.id))
-                await story.world.send(story.b, endpoint, hinted, values, origins, purpose="B names A", own=False)
+            if not endpoint.in_schema:
+                continue
+            for org in story.a.names[:MAX_NAMES]:
+                for hint in self._hints(story, endpoint)[:-1]:
+                    await story.world.supply(story.b, endpoint)
+                    request, values, origins = story.world.prepare(story.b, endpoint)
+                    hinted = hint(request, org)
+                    if hinted is not None:
+                        asked = self._without_credentials(story, hinted)
+                        await story.world.send(
+                            story.b, endpoint, asked, values, origins, purpose="B names A", own=False
+                        )
+
+    @staticmethod
+    def _hints(story: Story, endpoint: Endpoint) -> list[Hint]:
+        """The names that everybody uses, then those that this application's code looks up, then the body's."""
+        mined = [name for name in story.hints if name not in NAMES][:MAX_MINED]
+        hints = [_outside(NAMES, endpoint, HEADERS)]
+        hints += [_outside(mined, endpoint)] if mined else []
+        inside = [*NAMES, *(name for name in story.columns if name not in NAMES)]
+        return [*hints, *_optional(endpoint), _inside(inside)]
 
     @staticmethod
     def _without_credentials(story: Story, request: Request) -> Request:
-        """The request without hints that would replace what B authenticates with."""
-        credentials = {name.lower() for name, _ in story.b.headers}
+        """The request without hints that would replace what B authenticates with; cookies are added to B's."""
+        credentials = {name.lower() for name, _ in story.b.headers} - {"cookie"}
         return replace(request, headers=tuple(pair for pair in request.headers if pair[0] not in credentials))
 
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
-        """Send B's request with A's id as a hint, between two with the id of nobody."""
-        if story.a.id is None or endpoint.websocket:
+        """Send B's request with a name of A's as a hint, between two with the name of nobody."""
+        if endpoint.websocket or story.world.learned[endpoint.name].streams:
             return
-        for hint in (_outside, _inside):
-            await self._try(story, endpoint, hint)
+        for org in story.a.names[:MAX_NAMES]:
+            for hint in self._hints(story, endpoint):
+                await self._try(story, endpoint, hint, org)
 
-    async def _try(self, story: Story, endpoint: Endpoint, hint: Hint) -> None:
+    async def _try(self, story: Story, endpoint: Endpoint, hint: Hint, of_a: str) -> None:
         async def ask(org: str, purpose: str) -> Exchange | None:
             await story.fresh(story.b, endpoint)
             request, values, origins = story.world.prepare(story.b, endpoint, story.template)
@@ -80,25 +123,26 @@ class HintOracle(Oracle):
             hinted = self._without_credentials(story, hinted)
             return await story.world.send(story.b, endpoint, hinted, values, origins, purpose=purpose, own=False)
 
-        nobody, nobody_else = self._nobody(story), self._nobody(story)
-        resting = await story.rested()
+        nobody, nobody_else = (str(random_reference(_NAME, story.world.random, of_a)) for _ in range(2))
+        resting = await story.rested(endpoint)
         before = await ask(nobody, "B names an org that does not exist")
         if before is None:
             return  # nothing to put a hint into
-        settled = await story.snapshot()
-        hinted = await ask(story.a.id or "", "B names A")
-        touched = await story.snapshot()
+        settled = await story.snapshot(endpoint)
+        hinted = await ask(of_a, "B names A")
+        touched = await story.snapshot(endpoint)
         after = await ask(nobody_else, "B names an org that does not exist")
         if hinted is None or after is None:
             return
         story.world.coverage.count(self.code, endpoint.name)
+        noise = resting.changed(settled, story.a)
         await self._judge_rows(
-            story, resting.changed(settled, story.a.id or ""), settled.changed(touched, story.a.id or ""), hinted
+            story, [place for place in settled.changed(touched, story.a) if place not in noise], hinted
         )
-        sent = [nobody, nobody_else, story.a.id or ""]
+        sent = [nobody, nobody_else, of_a]
         three = [facts(one.response, sent) for one in (before, hinted, after)]
         keys = sorted(caused(*three), key=lambda key: key != "status")
-        if keys and await self._again(ask, keys[0], sent, story):
+        if keys and await self._again(ask, keys[0], sent):
             leak(
                 story.world,
                 self,
@@ -108,31 +152,20 @@ class HintOracle(Oracle):
                 also=[before],
             )
 
-    async def _judge_rows(self, story: Story, noise: list[str], changed: list[str], hinted: Exchange) -> None:
-        tables = [table for table in changed if table not in noise]
-        if tables:
+    async def _judge_rows(self, story: Story, changed: list[str], hinted: Exchange) -> None:
+        if changed:
             leak(
                 story.world,
                 self,
                 hinted,
-                surface=f"table {tables[0]}",
-                message=f"B named A, and rows of A in {', '.join(tables)} changed",
+                surface=changed[0],
+                message=f"B named A, and A's data in {', '.join(changed[:3])} changed",
             )
 
     @staticmethod
-    async def _again(
-        ask: Callable[[str, str], Awaitable[Exchange | None]], key: str, sent: list[str], story: Story
-    ) -> bool:
-        three = [await ask(sent[0], ""), await ask(story.a.id or "", ""), await ask(sent[1], "")]
+    async def _again(ask: Callable[[str, str], Awaitable[Exchange | None]], key: str, sent: list[str]) -> bool:
+        three = [await ask(name, "once more") for name in (sent[0], sent[2], sent[1])]
         return key in caused(*(facts(one.response, sent) for one in three if one is not None))
 
-    @staticmethod
-    def _nobody(story: Story) -> str:
-        like = story.a.id or ""
-        if like.isdecimal():
-            return str(story.world.random.randrange(1_900_000_000, 2_000_000_000))
-        try:
-            uuid.UUID(like)
-        except ValueError:
-            return "".join("x" if character.isalnum() else character for character in like)
-        return str(uuid.UUID(int=story.world.random.getrandbits(128), version=4))
+
+_NAME = Leaf("header", "org", "org")

@@ -11,21 +11,20 @@ from interlock.testing.story import Story
 
 
 class IntegrityOracle(Oracle):
-    """Compares A's rows in the database before and after B used A's ids; no read endpoint is needed."""
+    """Compares A's rows before and after B used A's ids: in the database, or as A sees them without one."""
 
     code: ClassVar[str] = "O6"
     title: ClassVar[str] = "another org's rows changed"
-    needs_truth: ClassVar[bool] = True
 
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """Look at what the attacks on the endpoint changed."""
-        for attack in await story.attacks(endpoint):
+        for attack in await story.attacker.attacks(endpoint):
             story.world.coverage.count(self.code, endpoint.name)
             if attack.changed:
                 leak(
                     story.world,
                     self,
                     attack.foreign,
-                    surface=f"table {attack.changed[0]}",
-                    message=f"B's request changed rows of A in {', '.join(attack.changed)}",
+                    surface=attack.changed[0],
+                    message=f"B's request changed A's data in {', '.join(attack.changed[:3])}",
                 )

@@ -34,8 +34,8 @@ class MisfiledOracle(Oracle):
         )
         after = await story.snapshot()
         story.world.coverage.count(self.code, endpoint.name)
-        noise = resting.changed(before, other.id or "")
-        changed = [table for table in before.changed(after, other.id or "") if table not in noise]
+        noise = resting.changed(before, other)
+        changed = [table for table in before.changed(after, other) if table not in noise]
         if changed:
             leak(
                 story.world,

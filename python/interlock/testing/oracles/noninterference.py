@@ -1,20 +1,23 @@
-"""O3: what A writes changes nothing that B is shown: no count, total, order, tag or allowance."""
+"""O3: what A writes changes nothing that B is shown: no count, total, order, tag, number or allowance."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from interlock.testing.compare import Facts, facts, said, stepped
 from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
+from interlock.testing.payloads import REFERENCE, Template
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import Story
+from interlock.testing.variations import asks_for_nothing
 
 
 class NonInterferenceOracle(Oracle):
-    """Reads as B twice, lets A write, reads again; what then moves must move again whenever A writes."""
+    """Asks as B twice, lets A write, asks again; what then moves must move again whenever A writes."""
 
     code: ClassVar[str] = "O3"
     title: ClassVar[str] = "another org's writes show"
@@ -23,24 +26,25 @@ class NonInterferenceOracle(Oracle):
         self._earlier: tuple[dict[str, Facts], dict[str, Facts]] = ({}, {})
 
     async def before_writes(self, story: Story) -> None:
-        """B reads everything twice, to learn what changes anyway."""
-        first = await story.sweep(story.b, "B reads before A writes")
-        second = await story.sweep(story.b, "B reads before A writes")
-        self._earlier = (_facts(first), _facts(second))
+        """B asks everything twice, to learn what changes anyway."""
+        first = await _ask_everything(story, "B asks before A writes")
+        second = await _ask_everything(story, "B asks before A writes")
+        self._earlier = (first, second)
 
     async def after_writes(self, story: Story) -> None:
-        """B reads everything again; a difference is confirmed write by write."""
-        third = _facts(await story.sweep(story.b, "B reads after A wrote"))
-        for endpoint in story.readable():
+        """B asks everything again; a difference is confirmed write by write."""
+        third = await _ask_everything(story, "B asks after A wrote")
+        for endpoint in _asked(story):
             story.world.coverage.count(self.code, endpoint.name)
             first, second = (earlier[endpoint.name] for earlier in self._earlier)
             if stepped(first, second, third[endpoint.name]):
                 await self._confirm(story, endpoint)
 
     async def _confirm(self, story: Story, endpoint: Endpoint) -> None:
-        if not (await self._step(story, endpoint, story.seed_order))[0]:
+        writers = [*story.seed_order, *story.changes]
+        if not (await self._step(story, endpoint, writers))[0]:
             return  # a clock, or a counter of something else
-        for writer in story.seed_order:
+        for writer in writers:
             await self._blame(story, endpoint, writer)
 
     @staticmethod
@@ -48,11 +52,11 @@ class NonInterferenceOracle(Oracle):
         story: Story, endpoint: Endpoint, writers: Sequence[Endpoint]
     ) -> tuple[set[str], Exchange, Exchange, Exchange]:
         """What moves at A's writes and not without them, with the reading before, the last write, the one after."""
-        readings = [await _read(story, endpoint) for _ in range(3)]
+        readings = [await _ask(story, endpoint) for _ in range(3)]
         writes = [await story.world.call(story.a, writer, purpose="A writes") for writer in writers]
-        last = await _read(story, endpoint)
-        calm, second, third = (facts(one.response) for one in readings)
-        step = set(stepped(second, third, facts(last.response))) - set(stepped(calm, second, third))
+        last = await _ask(story, endpoint)
+        calm, second, third = (_facts(story, endpoint, one) for one in readings)
+        step = set(stepped(second, third, _facts(story, endpoint, last))) - set(stepped(calm, second, third))
         return step, readings[-1], writes[-1], last
 
     async def _blame(self, story: Story, endpoint: Endpoint, writer: Endpoint) -> None:
@@ -78,10 +82,48 @@ class NonInterferenceOracle(Oracle):
         )
 
 
-async def _read(story: Story, endpoint: Endpoint) -> Exchange:
-    return await story.world.call(story.b, endpoint, purpose="B reads")
+def _asked(story: Story) -> list[Endpoint]:
+    """Everything that answers: reads, and writes too, whose answers may count or number what all orgs did."""
+    return [*story.readable(), *story.seed_order]
 
 
-def _facts(sweep: dict[str, Exchange]) -> dict[str, Facts]:
-    of: Callable[[Exchange], Facts] = lambda exchange: facts(exchange.response)  # noqa: E731
-    return {name: of(exchange) for name, exchange in sweep.items()}
+async def _ask(story: Story, endpoint: Endpoint) -> Exchange:
+    purpose = "B reads" if endpoint.is_read else "B writes"
+    return await story.world.call(story.b, endpoint, template=_template(story, endpoint), purpose=purpose)
+
+
+def _template(story: Story, endpoint: Endpoint) -> Template:
+    """The usual one; for what takes an empty object that one, which counts and finds everything."""
+    learned = story.world.learned[endpoint.name].template
+    return replace(learned, body={}) if not endpoint.is_read and asks_for_nothing(endpoint) else learned
+
+
+async def _ask_everything(story: Story, purpose: str) -> dict[str, Facts]:
+    asked = {}
+    for endpoint in _asked(story):
+        template = _template(story, endpoint)
+        exchange = await story.world.call(story.b, endpoint, template=template, purpose=purpose)
+        asked[endpoint.name] = _facts(story, endpoint, exchange)
+    return asked
+
+
+def _facts(story: Story, endpoint: Endpoint, exchange: Exchange) -> Facts:
+    """The facts of a read. Of a write only what is no id: ids come from one sequence, and lists grow with the org."""
+    found = facts(exchange.response)
+    if endpoint.is_read:
+        return found
+    used = {
+        path for one in story.world.learned.values() for name, path in one.sources.values() if name == endpoint.name
+    }
+    sent = [value for value in exchange.values.values() if not isinstance(value, str)]
+    return {
+        key: value
+        for key, value in found.items()
+        if not _identifies(key, value) and key not in used and value not in sent
+    }
+
+
+def _identifies(key: str, value: object) -> bool:
+    name = key.rpartition(".")[2]
+    link = isinstance(value, str) and "/" in value
+    return link or "[" in key or bool(REFERENCE.search(name)) or key == "header location"

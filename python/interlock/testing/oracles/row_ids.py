@@ -9,8 +9,10 @@ from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
 from interlock.testing.verdicts import excerpt
-from interlock.testing.world import UUID_TEXT, World, identifiers
+from interlock.testing.world import UUID_TEXT, Org, World, identifiers
 
+MIN_NAME = 6
+_UNREADABLE = re.compile(UUID_TEXT.pattern + rb"|[0-9]+")  # found above, as ids
 _NUMBER = re.compile(rb"(?<![\w.-])[0-9]{8,18}(?![\w.-])")
 
 
@@ -34,6 +36,7 @@ class RowIdOracle(Oracle):
         known = identifiers(exchange.request.sent_bytes)
         if reader is not None:
             known |= reader.sent_literals | world.literals[reader.index]
+        self._names(world, exchange, reader)
         for surface, text in exchange.response.surfaces():
             for pattern in (UUID_TEXT, _NUMBER):
                 for match in pattern.finditer(text):
@@ -47,4 +50,24 @@ class RowIdOracle(Oracle):
                             message=f"{world.names()[exchange.org]} was shown an id of {foreign[literal].name}'s",
                             evidence=excerpt(text, match.start(), len(literal)),
                             literal=literal,
+                        )
+
+    def _names(self, world: World, exchange: Exchange, reader: Org | None) -> None:
+        """Look for what another org is called by, such as its slug, where the reader did not call it so."""
+        own = reader.names if reader is not None else ()
+        for org in world.everybody():
+            for name in org.names if org is not reader else ():
+                telling = len(name) >= MIN_NAME and not name.isalpha() and not _UNREADABLE.fullmatch(name.encode())
+                if not telling or any(name in one for one in own) or exchange.request.contains(name.encode()):
+                    continue
+                for surface, text in exchange.response.surfaces():
+                    at = text.find(name.encode())
+                    if at >= 0 and (reader is None or name.encode() not in reader.sent_names):
+                        leak(
+                            world,
+                            self,
+                            exchange,
+                            surface=surface,
+                            message=f"{world.names()[exchange.org]} was shown what {org.name} is called",
+                            evidence=excerpt(text, at, len(name)),
                         )

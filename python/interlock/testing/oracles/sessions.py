@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from interlock.testing.compare import caused, facts, said
 from interlock.testing.exchange import Exchange, Request
 from interlock.testing.finding import leak
+from interlock.testing.listening import converse, listen
 from interlock.testing.oracles.base import Oracle
-from interlock.testing.payloads import Plain, Template, TemplateBuilder
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import Story
+from interlock.testing.variations import vary
 
 MAX_LINKS = 8
 
@@ -28,38 +29,38 @@ class SessionOracle(Oracle):
         await self._links(story)
         await self._overlap(story)
         for endpoint in story.endpoints:
-            if story.world.learned[endpoint.name].works:
-                await self._listen(story, endpoint)
+            await self._open(story, endpoint)
         tagged = {one.endpoint for one in story.world.exchanges if one.response.header("etag") is not None}
-        for endpoint in story.readable():
-            await self._options(story, endpoint)
-            if endpoint.name in tagged:
+        for endpoint in [*story.readable(), *story.seed_order]:
+            await vary(story, endpoint)
+            if endpoint.is_read and endpoint.name in tagged:
                 await self._tags(story, endpoint)
 
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """The probes that fit the endpoint."""
         story.world.coverage.count(self.code, endpoint.name)
-        if endpoint.websocket:
-            await self._listen(story, endpoint)
+        if endpoint.websocket or story.world.learned[endpoint.name].streams:
+            await self._open(story, endpoint)
         elif endpoint.is_read:
             await self._after_failure(story, endpoint)
-            await self._options(story, endpoint)
-            await self._listen(story, endpoint)
+            await vary(story, endpoint)
         else:
             await self._idempotency(story, endpoint)
             await story.world.call(None, endpoint, purpose="nobody asks", own=False)
 
     async def _links(self, story: Story) -> None:
-        """B follows the links that A was given, unless they work without any account."""
-        for link in story.a.knowledge.links()[:MAX_LINKS]:
+        """B follows its own links, and those that A was given unless they work without any account."""
+        theirs, own = (org.knowledge.links()[:MAX_LINKS] for org in (story.a, story.b))
+        for link in [*theirs, *(link for link in own if link not in theirs)]:
             endpoint = next(
                 (one for one in story.endpoints if one.method == "GET" and one.pattern.fullmatch(link[0])), None
             )
             if endpoint is None:
                 continue
             request = Request("GET", link[0], link[1])
-            if not (await story.world.transport.send(request)).ok:
-                await story.world.send(story.b, endpoint, request, purpose="B follows A's link", own=False)
+            if link in own or not (await story.world.transport.send(request)).ok:
+                purpose = "B follows its link" if link in own else "B follows A's link"
+                await story.world.send(story.b, endpoint, request, purpose=purpose, own=False)
 
     async def _overlap(self, story: Story) -> None:
         """A and B in flight together: module globals and shared connections show."""
@@ -71,6 +72,14 @@ class SessionOracle(Oracle):
                 )
             )
 
+    @staticmethod
+    async def _open(story: Story, endpoint: Endpoint) -> None:
+        learned = story.world.learned[endpoint.name]
+        if learned.works and (endpoint.websocket or learned.streams):
+            await listen(story, endpoint)
+        if learned.works and endpoint.websocket:
+            await converse(story, endpoint)
+
     async def _after_failure(self, story: Story, endpoint: Endpoint) -> None:
         """A fails somewhere, then B reads: what an error path forgets to undo."""
         for broken in story.endpoints:
@@ -80,27 +89,6 @@ class SessionOracle(Oracle):
                 break
         await story.world.call(story.a, endpoint, purpose="A reads")
         await story.world.call(story.b, endpoint, purpose="B reads after A")
-
-    async def _options(self, story: Story, endpoint: Endpoint) -> None:
-        """Each optional parameter alone, A and then B alike: a filter, a page size, an "include everything"."""
-        bare = story.world.learned[endpoint.name].template
-        for choice in (Plain(), Plain(nth=1)):
-            wide = TemplateBuilder(endpoint, choice, with_query=True).build()
-            for slot, value in wide.parameters.items():
-                if slot in bare.parameters:
-                    continue
-                asked = self._unusual(story, endpoint, slot) if type(value) is int else value
-                one = _with_parameter(bare, slot, asked)
-                for org in (story.a, story.b):
-                    purpose = f"{org.name} reads with {slot[1]}"
-                    await story.world.call(org, endpoint, template=one, purpose=purpose, own=False)
-
-    @staticmethod
-    def _unusual(story: Story, endpoint: Endpoint, slot: tuple[str, str]) -> int:
-        """A number that no earlier example asked with, so that what a cache holds for it is A's."""
-        schema = next(one.schema for one in endpoint.parameters if (one.place, one.name) == slot)
-        low = int(schema.get("minimum", 1))
-        return story.world.random.randint(low, max(low, int(schema.get("maximum", 1000))))
 
     async def _tags(self, story: Story, endpoint: Endpoint) -> None:
         of_a = await story.world.call(story.a, endpoint, purpose="A reads")
@@ -152,24 +140,3 @@ class SessionOracle(Oracle):
                 ),
                 also=[of_a, before],
             )
-
-    async def _listen(self, story: Story, endpoint: Endpoint) -> None:
-        """B holds a stream open while A writes."""
-        world = story.world
-        if not endpoint.websocket and not self._streams(story, endpoint):
-            return
-        request, values, origins = world.prepare(story.b, endpoint)
-        full = world.authorize(story.b, endpoint, request)
-        call = world.transport.start(full)
-        await call.quiet()
-        for writer in story.seed_order:
-            await world.call(story.a, writer, purpose="A writes while B listens")
-        world.record(story.b, endpoint, full, await call.result(), values, origins, purpose="B listens while A writes")
-
-    @staticmethod
-    def _streams(story: Story, endpoint: Endpoint) -> bool:
-        return story.world.learned[endpoint.name].streams
-
-
-def _with_parameter(template: Template, slot: tuple[str, str], value: Any) -> Template:
-    return replace(template, parameters={**template.parameters, slot: value})

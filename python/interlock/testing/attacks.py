@@ -1,0 +1,164 @@
+"""What B tries: A's references in each slot of an endpoint, between two requests with references to nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from interlock.testing.exchange import Exchange, Response
+from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder
+from interlock.testing.routes import Endpoint
+from interlock.testing.values import CANARY, random_reference
+from interlock.testing.world import identifiers
+
+if TYPE_CHECKING:
+    from interlock.testing.story import Story
+
+Slot = tuple[Template, tuple[Leaf, ...]]
+_TICKET = re.compile(r"cursor|token|code|key|secret|sig|hash|link|match", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """B asks with A's references (``foreign``) between two requests with references to nothing.
+
+    ``comparable`` if the three must be answered alike; ``changed`` are the places where A's data became other data.
+    """
+
+    leaves: tuple[Leaf, ...]
+    before: Exchange
+    foreign: Exchange
+    after: Exchange
+    sent: tuple[str, ...]
+    comparable: bool
+    changed: tuple[str, ...]
+
+
+class Attacker:
+    """B's side of a story."""
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+        self.world = story.world
+        self._made: dict[str, list[Attack]] = {}
+
+    async def attacks(self, endpoint: Endpoint) -> list[Attack]:
+        """B's requests with A's references in each slot alone and in all together; made once per example."""
+        if endpoint.name not in self._made:
+            made = [await self._attack(endpoint, template, leaves) for template, leaves in self.slots(endpoint)]
+            self._made[endpoint.name] = [attack for attack in made if attack is not None]
+        return self._made[endpoint.name]
+
+    def slots(self, endpoint: Endpoint) -> list[Slot]:
+        """Each reference alone, all together, the second of a list, and each optional one; with what to fill."""
+        learned = self.world.learned[endpoint.name]
+        bare = self.story.template or learned.template
+        required = [leaf for leaf in bare.leaves() if leaf.reference]
+        groups: list[Slot] = [(bare, (leaf,)) for leaf in required]
+        if len(required) > 1:
+            groups.append((bare, tuple(required)))
+        longer, added = _one_more(bare)
+        if added:
+            groups.append((longer, added))
+        wide = TemplateBuilder(endpoint, Plain(), with_optional=True).build()
+        for slot, value in wide.parameters.items():
+            leaves = tuple(leaf for leaf in Template({slot: value}).leaves() if leaf.reference)
+            if slot not in bare.parameters and leaves:
+                groups.append((Template({**bare.parameters, slot: value}, bare.body, bare.media_type), leaves))
+        return groups
+
+    async def _attack(self, endpoint: Endpoint, template: Template, leaves: tuple[Leaf, ...]) -> Attack | None:
+        story = self.story
+        if not endpoint.is_read:
+            await story.fresh(story.a, endpoint)
+            await story.fresh(story.b, endpoint)
+        given = {leaf: self.foreign_value(endpoint, leaf) for leaf in leaves}
+        if not given or any(value is None for value in given.values()):
+            return None
+        if await self.is_capability(endpoint, template, given):
+            return None
+
+        async def ask(values: dict[Leaf, Any], purpose: str) -> Exchange:
+            return await self.world.call(
+                story.b, endpoint, template=template, given=values, purpose=purpose, own=False
+            )
+
+        def nothing() -> dict[Leaf, Any]:
+            return {leaf: random_reference(leaf, self.world.random, given[leaf]) for leaf in leaves}
+
+        first, last = nothing(), nothing()
+        await story.learn_identifiers()
+        resting = await story.rested(endpoint)
+        before = await ask(first, "B refers to nothing")
+        settled = await story.snapshot(endpoint)
+        foreign = await ask(given, "B refers to A's row")
+        touched = await story.snapshot(endpoint)
+        after = await ask(last, "B refers to nothing")
+        noise = set(resting.changed(settled, story.a))
+        changed = tuple(place for place in settled.changed(touched, story.a) if place not in noise)
+        sent = tuple(str(value) for values in (first, given, last) for value in values.values())
+        comparable = all(is_id(value) for value in given.values()) or self._alike(leaves, before, foreign, after)
+        return Attack(leaves, before, foreign, after, sent, comparable, changed)
+
+    @staticmethod
+    def _alike(leaves: tuple[Leaf, ...], *three: Exchange) -> bool:
+        """Whether opaque values can be compared: random text of their form was not refused for its form.
+
+        A cursor or a signed link is not like random text: it may well be valid, and what it opens is B's.
+        """
+        before, foreign, after = (one.response for one in three)
+        refused = all(not one.ok and not _malformed(one) for one in (before, after))
+        named = all(leaf.place != "query" and not _TICKET.search(leaf.name) for leaf in leaves)
+        return named and refused and (not foreign.ok or foreign.status != 200 or three[0].request.method != "GET")
+
+    async def is_capability(self, endpoint: Endpoint, template: Template, given: Mapping[Leaf, Any]) -> bool:
+        """Whether holding the value is the permission, for people without any account too: a link made to be shared.
+
+        Only an opaque value can be one. An id that works without credentials is a hole, not a feature.
+        """
+        if any(is_id(value) for value in given.values()):
+            return False
+        request, _, _ = self.world.prepare(self.story.b, endpoint, template, given)
+        return (await self.world.transport.send(request)).ok
+
+    def foreign_value(self, endpoint: Endpoint, leaf: Leaf) -> Any:
+        """A value of A's for the leaf that B does not have too; None if there is none."""
+        a, b = self.story.a, self.story.b
+        preferred = self.world.own(a, endpoint, leaf)
+        own = {str(seen.value) for seen in b.knowledge.values()}
+        for seen in [*([preferred] if preferred else []), *a.knowledge.ranked(leaf, endpoint)]:
+            text = str(seen.value)
+            if text not in own and text not in a.secrets and text.lower().encode() not in self.world.public:
+                return seen.value
+        return None
+
+
+def _malformed(response: Response) -> bool:
+    """Whether a value was refused for its form: 400, or FastAPI's list of what is wrong where."""
+    detail = response.json.get("detail") if isinstance(response.json, dict) else None
+    return response.status == 400 or (response.status == 422 and isinstance(detail, list))
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value is an id on the face of it: a number, a UUID, or a name that a canary made unique."""
+    text = str(value)
+    return text.isdecimal() or bool(identifiers(text.encode())) or CANARY in text
+
+
+def _one_more(template: Template) -> tuple[Template, tuple[Leaf, ...]]:
+    """The template with a second element in each list of references, which is often not looked at."""
+    added: list[Leaf] = []
+
+    def extend(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: extend(below) for name, below in value.items()}
+        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Leaf) and value[0].reference:
+            leaf = value[0]
+            second = Leaf(leaf.place, leaf.name, f"{leaf.path}+", leaf.schema, True, leaf.index)
+            added.append(second)
+            return [leaf, second]
+        return value
+
+    return Template(template.parameters, extend(template.body), template.media_type), tuple(added)

@@ -1,0 +1,52 @@
+"""What an org sees of its own data: where the database cannot be asked, the application is."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from interlock.testing.compare import facts
+from interlock.testing.knowledge import singular
+from interlock.testing.routes import Endpoint
+from interlock.testing.truth import Snapshot
+
+if TYPE_CHECKING:
+    from interlock.testing.story import Story
+    from interlock.testing.world import Org
+
+MAX_READS = 8
+_PREFIX = re.compile(r"api|v\d+")
+
+
+async def view(story: Story, org: Org, endpoint: Endpoint) -> Snapshot:
+    """The facts that the org is shown by the reads next to ``endpoint``, as a snapshot: place → value."""
+    found = Snapshot()
+    for near in _near(story, endpoint):
+        exchange = await story.world.call(org, near, purpose=f"{org.name} looks at its own")
+        for key, value in facts(exchange.response, plain=False).items():
+            found.rows[f"{near.name} {key}", org.index] = {repr(value)}
+    return found
+
+
+def _near(story: Story, endpoint: Endpoint) -> list[Endpoint]:
+    """The reads about the same things: those whose path shares most with the endpoint's, items before lists."""
+    everywhere = set.intersection(*({*_subjects(one)} for one in story.endpoints)) if story.endpoints else set()
+    about = _subjects(endpoint) - everywhere
+    learned = story.world.learned[endpoint.name]
+    for source, _ in learned.sources.values():
+        about |= _subjects_of(source.partition(" ")[2]) - everywhere
+
+    def closeness(one: Endpoint) -> tuple[int, int]:
+        return (-len(_subjects(one) & about), -len(one.path_parameters))
+
+    close = [one for one in story.readable() if _subjects(one) & about and story.world.learned[one.name].works]
+    return sorted(close, key=closeness)[:MAX_READS]
+
+
+def _subjects(endpoint: Endpoint) -> set[str]:
+    return _subjects_of(endpoint.path)
+
+
+def _subjects_of(path: str) -> set[str]:
+    segments = [one for one in path.split("/") if one and "{" not in one]
+    return {singular(one) for one in segments if not _PREFIX.fullmatch(one)}
