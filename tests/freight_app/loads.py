@@ -19,6 +19,7 @@ class Load(BaseModel):
     truck: str
     cargo: str = Field(min_length=1, max_length=400)
     weight: float = Field(gt=0, le=40_000)
+    escort: int | None = None
 
 
 class Search(BaseModel):
@@ -52,7 +53,19 @@ async def add(store: TheStore, firm: Own, body: Load) -> RedirectResponse:
     truck = store.find("trucks", None if store.has("load-on-any-truck") else firm, ref=body.truck)
     if truck is None:
         raise HTTPException(422, {"code": "no such truck"})
-    load = store.add("loads", firm, load_id=ulid(), truck_label=truck["label"], timeline=[], **body.model_dump())
+    escort = store.find("drivers", None if store.has("escort-of-any") else firm, no=body.escort)
+    if body.escort is not None and escort is None:
+        raise HTTPException(422, {"code": "no such escort"})
+    guarded = escort["name"] if escort else "nobody"
+    load = store.add(
+        "loads",
+        firm,
+        load_id=ulid(),
+        escorted_by=guarded,
+        truck_label=truck["label"],
+        timeline=[],
+        **body.model_dump(),
+    )
     load["timeline"].append(f"loaded {body.cargo}")
     store.publish(firm, {"what": "loaded", "load": load["load_id"], "cargo": body.cargo})
     return RedirectResponse(f"/v2/{firm}/loads/{load['load_id']}", status_code=303)

@@ -21,6 +21,7 @@ PLANTS = {
     "plate-names-holder": "the refusal of a plate names who has it, in any firm",
     "settings-by-key": "settings are kept by key alone",
     "load-on-any-truck": "a load may name any truck, and shows its label",
+    "escort-of-any": "a load may have any driver for an escort, and shows the name",
     "load-of-any": "a load is read by its id alone",
     "load-tells": "403 for another firm's load, 404 for none",
     "cursor-names-firm": "the cursor carries the firm, and is believed",
