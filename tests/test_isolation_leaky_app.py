@@ -66,7 +66,16 @@ def test_planted_leak_is_found_by_its_oracle(build: Callable[..., IsolationHarne
     assert caught.value.leak.transcript
 
 
-@pytest.mark.parametrize("plant", ["forbidden-or-missing", "blind-update"])
+@pytest.mark.parametrize(
+    "plant",
+    [
+        "forbidden-or-missing",
+        "blind-update",
+        pytest.param("document-dedup-any-org", marks=pytest.mark.slow),
+        pytest.param("background-under-previous-org", marks=pytest.mark.slow),
+        pytest.param("org-from-body", marks=pytest.mark.slow),
+    ],
+)
 def test_without_its_oracle_the_leak_is_lost(build: Callable[..., IsolationHarness], plant: str) -> None:
     code, target = NEEDS[plant]
     with build(BY_ID[plant], without={code}) as harness:

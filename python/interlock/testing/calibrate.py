@@ -12,7 +12,7 @@ from itertools import islice, permutations, product
 from typing import Any
 
 from interlock.testing.exchange import Exchange
-from interlock.testing.knowledge import Observation
+from interlock.testing.knowledge import GIVEN, SECRET, Observation
 from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder, referring
 from interlock.testing.routes import Endpoint
 from interlock.testing.values import CANARY, fits
@@ -109,17 +109,32 @@ class Calibration:
     async def _complete(self, endpoint: Endpoint) -> None:
         """Find something for the optional references that the endpoint only succeeded without."""
         learned = self.learned[endpoint.name]
-        full = self._template(endpoint, Plain())
+        full = referring(self._template(endpoint, Plain()), learned.sources)
         present = {leaf.key for leaf in learned.template.leaves()}
-        missing = [leaf for leaf in full.leaves() if leaf.reference and leaf.key not in present]
+        absent = [leaf for leaf in full.leaves() if leaf.key not in present and leaf.place == "body"]
+        # With nothing that looks like a reference among them, any of them may be one: an assignee, a parent.
+        missing = [leaf for leaf in absent if leaf.reference] or absent[:MAX_GUESSED]
         if not learned.works or not missing:
             return
-        for values in islice(product(*(self._one_of_each_source(leaf, endpoint) for leaf in missing)), MAX_ATTEMPTS):
-            given = dict(zip(missing, values, strict=True))
+        for values in islice(product(*(self._ids_for(leaf, endpoint) for leaf in missing)), MAX_ATTEMPTS):
+            given = {leaf: value for leaf, value in zip(missing, values, strict=True) if value is not None}
             exchange = await self.world.call(self.org, endpoint, template=full, given=given, purpose="calibration")
             if exchange.response.ok:
-                self._keep(endpoint, full, exchange, learned.prelude)
+                self._keep(endpoint, referring(full, [leaf.key for leaf in given]), exchange, learned.prelude)
                 return
+
+    def _ids_for(self, leaf: Leaf, endpoint: Endpoint) -> list[Any]:
+        """What may be an id for the leaf: where it does not look like a reference, what served as one elsewhere."""
+        if leaf.reference:
+            return self._one_of_each_source(leaf, endpoint)
+        wanted = replace(leaf, reference=True)
+        seen = [self.org.knowledge.latest(one, wanted) for one in self._served()]
+        return [*dict.fromkeys(one.value for one in seen if one is not None), None]
+
+    def _served(self) -> dict[tuple[str, str], None]:
+        """Where the references of other endpoints are taken from: what is found there is an id, whatever its name."""
+        sources = (one for learned in self.learned.values() for one in learned.sources.values())
+        return dict.fromkeys(one for one in sources if one[0] not in (GIVEN, SECRET))
 
     def _one_of_each_source(self, leaf: Leaf, endpoint: Endpoint) -> list[Any]:
         newest: dict[tuple[str, str], Any] = {}
@@ -133,6 +148,12 @@ class Calibration:
     def _origin(self, leaf: Leaf, endpoint: Endpoint, value: Any) -> Observation | None:
         """Where the value was first seen: later sightings depend on what was made with it."""
         seen = [one for one in self._sources(leaf, endpoint) if str(one.value) == str(value)]
+        served = self._served()
+        seen = seen or [
+            one
+            for one in self.org.knowledge.values()
+            if (one.endpoint, one.path) in served and str(one.value) == str(value) and one.endpoint != endpoint.name
+        ]
         return min(seen, key=lambda one: one.exchange, default=None)
 
     async def _try(self, endpoint: Endpoint, *, thorough: bool) -> bool:
