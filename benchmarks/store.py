@@ -1,6 +1,6 @@
 """ApprovalStore.propose beside procrastinate's ``queueing_lock`` and pgqueuer's ``dedupe_key`` on one server.
 
-    python benchmarks/store.py [--calls 500] [--rounds 3] [--rows 10000 100000] [--processes 1 2 4]
+    python benchmarks/store.py [--calls 500] [--rounds 3] [--rows 10000 100000 1000000] [--processes 1 2 4 8]
 
 Needs procrastinate and pgqueuer for the comparison. Every call has a key of its own ("new") or one that is taken
 ("again", where the peers raise or skip, and we return the row). The variants take turns within a round.
@@ -143,16 +143,45 @@ FROM generate_series($1::int, $2::int) AS n
 """
 
 
+# Pages touched do not depend on how busy the machine is.
+TOUCHED = """
+SELECT sum(heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read)::bigint
+FROM pg_statio_user_tables WHERE schemaname = 'interlock'
+"""
+HEAP_ONLY = """
+SELECT 100.0 * n_tup_hot_upd / greatest(n_tup_upd, 1)
+FROM pg_stat_user_tables WHERE schemaname = 'interlock' AND relname = 'proposals'
+"""
+
+
+async def touched(admin: asyncpg.Connection) -> int:
+    """Pages touched so far, once the sessions have reported them: they do a second after their last transaction."""
+    before = -1
+    while (now := await admin.fetchval(TOUCHED)) != before:
+        before = now
+        await asyncio.sleep(1.5)
+    return before
+
+
+async def measured(admin: asyncpg.Connection, store: ApprovalStore, fresh: list[str]) -> str:
+    before = await touched(admin)
+    speed = await rate(propose(store), fresh)
+    await store.get(uuid.uuid4())  # an idle session reports with its next transaction
+    pages = (await touched(admin) - before) / len(fresh)
+    return f"{speed:7.0f} /s {pages:6.1f} pages"
+
+
 async def against_rows(dsns: tuple[str, str], store: ApprovalStore, sizes: list[int], calls: int) -> None:
-    """Throughput must not fall with the number of rows in flight."""
+    """Neither throughput nor pages may grow with the number of rows in flight, beyond the height of the indexes."""
     admin = await asyncpg.connect(dsns[1])
     filled = 0
     for size in sizes:
-        await admin.execute(FILL, filled + 1, size, timeout=600)
+        await admin.execute(FILL, filled + 1, size, timeout=3600)
         filled = size
         fresh = keys(calls)
-        new, again = await rate(propose(store), fresh), await rate(propose(store), fresh)
-        print(f"{size:>10,} rows in flight: new {new:7.0f} /s, again {again:7.0f} /s")
+        new, again = await measured(admin, store, fresh), await measured(admin, store, fresh)
+        print(f"{size:>10,} rows in flight: new {new}, again {again}, a proposal", flush=True)
+    print(f"heap-only updates: {await admin.fetchval(HEAP_ONLY):.1f} %")
     await admin.close()
 
 
@@ -183,8 +212,8 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rows", type=int, nargs="*", default=[10_000, 100_000])
-    parser.add_argument("--processes", type=int, nargs="*", default=[1, 2, 4])
+    parser.add_argument("--rows", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--processes", type=int, nargs="*", default=[1, 2, 4, 8])
     options = parser.parse_args()
     print(f"{platform.platform()}, {os.cpu_count()} cores, CPython {platform.python_version()}")
     # Durability off for all: the disk of the machine is not what is compared.

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from asyncpg.transaction import Transaction
 
 from interlock.dedup import ApprovalStore, Proposal, StoredProposal
+from interlock.dedup import store_rows as rows
 from interlock.tenancy import TenantPools, create_tenant_pools
 
 
@@ -71,3 +74,19 @@ def somebody_waits(db) -> Callable[[], Awaitable[None]]:
         pytest.fail("nobody waits for a lock")
 
     return wait
+
+
+@pytest.fixture
+def rival(pools) -> Callable[[Proposal], AbstractAsyncContextManager[Transaction]]:
+    """Propose in a transaction that is still open, to be ended by whoever asked for it."""
+
+    @asynccontextmanager
+    async def uncommitted(proposal: Proposal) -> AsyncIterator[Transaction]:
+        arguments = (*rows.Batch.of([proposal]).arguments(None), timedelta(seconds=60), None, 1)
+        async with pools.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.fetch(rows.PROPOSE, *arguments)
+            yield transaction
+
+    return uncommitted

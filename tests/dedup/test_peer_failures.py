@@ -7,7 +7,6 @@ mhenrixon/sidekiq-unique-jobs, janbjorge/pgqueuer.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
@@ -19,7 +18,6 @@ from interlock.dedup import (
     LifecycleState,
     Proposal,
 )
-from interlock.dedup import store_rows as rows
 from interlock.errors import LifecycleError
 from interlock.tenancy import tenant_scope
 
@@ -56,13 +54,9 @@ async def test_oban_1416_and_pg_boss_492_no_row_re_enters_the_unique_set(store, 
     assert sorted(row.state for row in await store.expire()) == ["expired", "interrupted"]
 
 
-async def test_oban_1093_a_rival_that_rolls_back_takes_no_proposal_with_it(store, pools, somebody_waits):
+async def test_oban_1093_a_rival_that_rolls_back_takes_no_proposal_with_it(store, rival, somebody_waits):
     """There the loser of an advisory lock was told of a conflict with a job that was never committed."""
-    arguments = (*rows.Batch.of([STOP]).arguments(None), timedelta(seconds=60), None, 1)
-    async with pools.acquire() as rival:
-        transaction = rival.transaction()
-        await transaction.start()
-        await rival.fetch(rows.PROPOSE, *arguments)
+    async with rival(STOP) as transaction:
         waiting = asyncio.create_task(store.propose(STOP))
         await somebody_waits()
         await transaction.rollback()

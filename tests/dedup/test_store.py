@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from datetime import timedelta
 
 import pytest
 
@@ -47,23 +46,6 @@ async def test_many_at_once_have_one_winner(pools, store):
     assert sorted(decision.stored.seen_count for decision in decisions) == list(range(1, 41))
 
 
-async def test_a_proposal_waits_for_an_uncommitted_rival_and_outlives_its_rollback(store, pools, somebody_waits):
-    from interlock.dedup import store_rows
-
-    with tenant_scope("a"):
-        batch = store_rows.Batch.of([STOP])
-        arguments = (*batch.arguments(None), timedelta(60), None, 1)
-        async with pools.acquire() as rival:
-            transaction = rival.transaction()
-            await transaction.start()
-            await rival.fetch(store_rows.PROPOSE, *arguments)
-            waiting = asyncio.create_task(store.propose(STOP))
-            await somebody_waits()
-            assert not waiting.done()
-            await transaction.rollback()
-        assert (await waiting).reason == "new"
-
-
 async def test_propose_many_answers_by_position_and_folds(store):
     other = Proposal.http("POST", "/x", {"a": 1})
     with tenant_scope("a"):
@@ -104,3 +86,17 @@ async def test_neighbours_are_shown_and_not_suppressed(store):
         assert [row.id for row in decision.related] == [rows[1].id]
     with tenant_scope("b"):
         assert (await store.propose(STOP)).logical_cluster == ()
+
+
+async def test_a_crowded_target_shows_the_oldest_of_each_verb(store, db, monkeypatch):
+    """However many there are with the proposal's own verb, those with another one are found."""
+    monkeypatch.setattr("interlock.dedup.store.NEIGHBOURS", 3)
+    with tenant_scope("a"):
+        stops = [Proposal.shell(f"docker stop -t {n} web") for n in range(20)]
+        others = [Proposal.shell(f"docker {verb} web") for verb in ("kill", "start", "unpause")]
+        await store.propose_many(stops + others)
+        decision = await store.propose(STOP)
+        assert len(decision.logical_cluster) == 3
+        assert {row.logical_keys for row in decision.related} == {(f"{v}:web",) for v in ("kill", "start", "unpause")}
+        both = await store.propose(Proposal.shell("docker stop web && docker start web"))
+        assert {row.logical_keys for row in both.related} == {("kill:web",), ("unpause:web",)}

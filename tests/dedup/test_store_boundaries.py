@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,7 +11,6 @@ import asyncpg
 import pytest
 
 from interlock.dedup import ApprovalStore, Proposal
-from interlock.dedup import store_rows as rows
 from interlock.errors import (
     InterlockError,
     ProposalNotFound,
@@ -155,22 +152,6 @@ async def test_a_database_that_was_not_migrated_says_so(postgres_cluster, pools_
         assert isinstance(caught.value, InterlockError)
     finally:
         postgres_cluster.drop_database(name)
-
-
-@pytest.fixture
-def rival(pools):
-    """Propose in a transaction of its own that is still open, and end it as asked."""
-
-    @asynccontextmanager
-    async def uncommitted(proposal: Proposal) -> AsyncIterator[Any]:
-        arguments = (*rows.Batch.of([proposal]).arguments(None), timedelta(seconds=60), None, 1)
-        async with pools.acquire() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            await connection.fetch(rows.PROPOSE, *arguments)
-            yield transaction
-
-    return uncommitted
 
 
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])
