@@ -272,10 +272,46 @@ proptest! {
 }
 
 #[test]
-fn no_ended_state_is_ever_left() {
+fn the_lifecycle_has_these_transitions_and_no_other() {
+    use LifecycleState::{Cancelled, Completed, Executing, Expired, Failed, Interrupted, Pending};
+    let allowed = [
+        (Pending, Executing),
+        (Pending, Cancelled),
+        (Pending, Expired),
+        (Executing, Completed),
+        (Executing, Failed),
+        (Executing, Interrupted),
+        (Interrupted, Executing),
+        (Interrupted, Failed),
+        (Interrupted, Cancelled),
+    ];
     for from in LifecycleState::ALL {
         for to in LifecycleState::ALL {
-            assert!(from.in_flight() || !from.may_become(to));
+            assert_eq!(from.may_become(to), allowed.contains(&(from, to)), "{from} to {to}");
         }
     }
+}
+
+/// What ended takes no place among the neighbours that are shown.
+#[test]
+fn a_target_that_many_left_shows_who_is_there() {
+    let index = Index::new(Settings { lease: None, cooldown: None, capacity: 8 });
+    let propose = |content: u8| {
+        let hash = hash_of(content);
+        let candidate = Candidate {
+            org: None,
+            kind: "shell",
+            content_hash: &hash,
+            former_hash: None,
+            cmd_hash: [0; 6],
+            display_id: None,
+        };
+        index.propose(candidate, || ["stop:web"], 0).unwrap()
+    };
+    for content in 0..200 {
+        let id = propose(content).stored.id;
+        index.transition(id, None, LifecycleState::Cancelled, None, 0).unwrap();
+    }
+    let there = propose(200).stored.id;
+    assert_eq!(ids(&propose(201).cluster), [there]);
 }

@@ -195,3 +195,32 @@ impl Shard {
 fn in_slot(chunks: &[Box<[Option<Entry>; CHUNK]>], slot: u32) -> Option<&Entry> {
     chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::dedup::{Candidate, Index, LifecycleState, Settings};
+
+    /// No table keeps anything of an entry that was forgotten.
+    #[test]
+    fn tables_forget_what_the_shard_forgets() {
+        let index = Index::new(Settings { lease: Some(9), cooldown: Some(9), capacity: 4 });
+        for content in 0..100_u8 {
+            let candidate = Candidate {
+                org: None,
+                kind: "shell",
+                content_hash: &[content; 32],
+                former_hash: None,
+                cmd_hash: [0; 6],
+                display_id: None,
+            };
+            let proposed = index.propose(candidate, Vec::<String>::new, 0);
+            let id = proposed.map(|decision| decision.stored.id);
+            assert!(id.is_ok_and(|id| {
+                index.transition(id, None, LifecycleState::Cancelled, None, 0).is_ok()
+            }));
+        }
+        let shard = index.lock(0);
+        let sizes = [shard.by_key.len(), shard.by_id.len(), shard.ended.len(), shard.leases.len()];
+        assert_eq!((sizes, shard.entries().count(), shard.slots), ([4, 4, 4, 0], 4, 5));
+    }
+}
