@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import multiprocessing
 import os
 import platform
@@ -18,14 +19,15 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
 import asyncpg
 
-from interlock.dedup import ApprovalStore, Proposal
+from interlock.dedup import ApprovalStore, Proposal, store_rows
 from interlock.schema import migrate
-from interlock.tenancy import create_tenant_pools, tenant_scope
+from interlock.tenancy import TenantPools, create_tenant_pools, tenant_scope
 from interlock.testing import EmbeddedPostgres
 from interlock.testing.roles import Roles
 
@@ -47,10 +49,10 @@ async def prepared(server: EmbeddedPostgres) -> tuple[str, str]:
 
 
 @asynccontextmanager
-async def our_store(dsns: tuple[str, str]) -> AsyncIterator[ApprovalStore]:
+async def our_store(dsns: tuple[str, str]) -> AsyncIterator[tuple[TenantPools, ApprovalStore]]:
     async with create_tenant_pools(*dsns, min_size=1, max_size=1) as pools:
         with tenant_scope("bench"):
-            yield ApprovalStore(pools, lease=3600)
+            yield pools, ApprovalStore(pools, lease=3600)
 
 
 @asynccontextmanager
@@ -143,51 +145,48 @@ FROM generate_series($1::int, $2::int) AS n
 """
 
 
-# Pages touched do not depend on how busy the machine is.
-TOUCHED = """
-SELECT sum(heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read)::bigint
-FROM pg_statio_user_tables WHERE schemaname = 'interlock'
-"""
 HEAP_ONLY = """
 SELECT 100.0 * n_tup_hot_upd / greatest(n_tup_upd, 1)
 FROM pg_stat_user_tables WHERE schemaname = 'interlock' AND relname = 'proposals'
 """
 
 
-async def touched(admin: asyncpg.Connection) -> int:
-    """Pages touched so far, once the sessions have reported them: they do a second after their last transaction."""
-    before = -1
-    while (now := await admin.fetchval(TOUCHED)) != before:
-        before = now
-        await asyncio.sleep(1.5)
-    return before
+async def pages(pools: TenantPools, fresh: list[str]) -> float:
+    """Pages that one proposal touches: unlike its time, they do not depend on how busy the machine is."""
+    touched = []
+    for key in fresh:
+        arguments = store_rows.Batch.of([Proposal.shell(f"docker stop {key}")]).arguments(None)
+        explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)" + store_rows.PROPOSE
+        (answer,) = await pools.fetch(explain, *arguments, timedelta(hours=1), None, 100)
+        plan = json.loads(answer[0])[0]["Plan"]
+        touched.append(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+    return statistics.median(touched)
 
 
-async def measured(admin: asyncpg.Connection, store: ApprovalStore, fresh: list[str]) -> str:
-    before = await touched(admin)
-    speed = await rate(propose(store), fresh)
-    await store.get(uuid.uuid4())  # an idle session reports with its next transaction
-    pages = (await touched(admin) - before) / len(fresh)
-    return f"{speed:7.0f} /s {pages:6.1f} pages"
-
-
-async def against_rows(dsns: tuple[str, str], store: ApprovalStore, sizes: list[int], calls: int) -> None:
+async def against_rows(
+    dsns: tuple[str, str], pools: TenantPools, store: ApprovalStore, sizes: list[int], calls: int
+) -> None:
     """Neither throughput nor pages may grow with the number of rows in flight, beyond the height of the indexes."""
     admin = await asyncpg.connect(dsns[1])
     filled = 0
     for size in sizes:
         await admin.execute(FILL, filled + 1, size, timeout=3600)
         filled = size
-        fresh = keys(calls)
-        new, again = await measured(admin, store, fresh), await measured(admin, store, fresh)
-        print(f"{size:>10,} rows in flight: new {new}, again {again}, a proposal", flush=True)
+        fresh, looked_at = keys(calls), keys(21)
+        new, again = await rate(propose(store), fresh), await rate(propose(store), fresh)
+        new_pages, again_pages = await pages(pools, looked_at), await pages(pools, looked_at)
+        print(
+            f"{size:>10,} rows in flight: new {new:6.0f} /s, {new_pages:.0f} pages each; "
+            f"again {again:6.0f} /s, {again_pages:.0f} pages each",
+            flush=True,
+        )
     print(f"heap-only updates: {await admin.fetchval(HEAP_ONLY):.1f} %")
     await admin.close()
 
 
 def one_process(dsns: tuple[str, str], calls: int, start: Any, rates: Any) -> None:
     async def run() -> None:
-        async with our_store(dsns) as store:
+        async with our_store(dsns) as (_, store):
             await store.propose(Proposal.shell("warm up"))
             start.wait()
             rates.put(await rate(propose(store), keys(calls)))
@@ -220,10 +219,10 @@ async def main() -> None:
     with EmbeddedPostgres() as server:
         dsns = await prepared(server)
         print(f"PostgreSQL {server.version}")
-        async with our_store(dsns) as store:
+        async with our_store(dsns) as (pools, store):
             await compare(server, store, options.calls, options.rounds)
             await batches(store, 2 * options.calls)
-            await against_rows(dsns, store, options.rows, options.calls)
+            await against_rows(dsns, pools, store, options.rows, options.calls)
         await asyncio.to_thread(against_processes, dsns, options.processes, options.calls)
 
 

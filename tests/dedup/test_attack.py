@@ -72,23 +72,28 @@ async def attack(
         counted: Counter[str] = Counter()
         # A clean restart, then a crash: what was acknowledged must be in the write-ahead log by then.
         outages = [(processes * proposals * third // 3, fall) for third, fall in ((1, _restart), (2, _crash))]
-        while clients:
-            await asyncio.sleep(0.2)
-            if outages and _asked(logs) >= outages[0][0]:
-                await asyncio.to_thread(outages.pop(0)[1], server)
-                counted["outages"] += 1
-            if _written(logs) >= next_kill:
-                next_kill = _written(logs) + chance.expovariate(kills / KILL_BYTES)
-                chance.choice([*clients.values()]).kill()
-            for log, client in list(clients.items()):
-                if client.poll() is None:
-                    continue
-                if client.returncode == 0:
-                    del clients[log]
-                else:
-                    assert client.returncode == -signal.SIGKILL, log.with_suffix(".err").read_text()
-                    counted["kills"] += 1
-                    clients[log] = _start(config, log)
+        try:
+            while clients:
+                await asyncio.sleep(0.2)
+                if outages and _asked(logs) >= outages[0][0]:
+                    await asyncio.to_thread(outages.pop(0)[1], server)
+                    counted["outages"] += 1
+                if _written(logs) >= next_kill:
+                    next_kill = _written(logs) + chance.expovariate(kills / KILL_BYTES)
+                    chance.choice([*clients.values()]).kill()
+                for log, client in list(clients.items()):
+                    if client.poll() is None:
+                        continue
+                    if client.returncode == 0:
+                        del clients[log]
+                    else:
+                        assert client.returncode == -signal.SIGKILL, log.with_suffix(".err").read_text()
+                        counted["kills"] += 1
+                        clients[log] = _start(config, log)
+        finally:
+            for client in clients.values():
+                client.kill()
+                client.wait()
         admin = await asyncpg.connect(server.dsn(ROLES.admin, "attack"))
         rows = [dict(row) for row in await admin.fetch(ROWS)]
         await admin.close()

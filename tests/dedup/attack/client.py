@@ -24,6 +24,9 @@ from interlock.tenancy import TenantPools, create_tenant_pools, current_org_id, 
 
 SHORT_LEASE = 0.05
 
+# The last but one: the server's farewell came between two statements, and asyncpg was not done reading it.
+LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
 
 class RollBackError(Exception):
     """Ends a transaction that shall leave nothing."""
@@ -124,7 +127,7 @@ class Client:
                 raise RollBackError
         except RollBackError:
             return
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except LOST:
             await asyncio.sleep(0.05)
 
     async def work(self) -> None:
@@ -185,7 +188,7 @@ async def main(config: dict[str, Any], log: Log) -> None:
             async with create_tenant_pools(*config["dsns"], min_size=1, max_size=2) as pools:
                 await Client(config, log, pools).run()
             return
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except LOST:
             # The server is being restarted.
             if patience == 599:
                 raise
