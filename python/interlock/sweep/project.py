@@ -186,9 +186,13 @@ class Project(Definitions):
 
     def canonical(self, dotted: str, hops: int = 0) -> str:
         """Follow re-exports: ``package.name`` imported from ``package.module``; and inherited methods."""
-        if dotted in self.functions or dotted in self.classes or dotted in self.modules or hops > MAX_HOPS:
+        if dotted in self.functions or dotted in self.classes or hops > MAX_HOPS:
             return dotted
         owner, _, name = dotted.rpartition(".")
+        home = self.modules.get(owner)
+        # What a package binds hides its module of the same name: `from .tick import tick`.
+        if dotted in self.modules and (home is None or home.imports.get(name, dotted) == dotted):
+            return dotted
         if owner in self.classes:
             return self._member(owner, name, hops + 1)
         if owner in self.modules:

@@ -119,7 +119,8 @@ class Steps:
         joined = self._is_joined(node)
         for value in _arguments(node):
             if isinstance(value, ast.Call):
-                self._started[id(value)] = (how, joined)
+                for coroutine in _coroutines(value):
+                    self._started[id(coroutine)] = (how, joined)
             elif isinstance(value, ast.Name) and self._is_parameter(value.id):
                 self._note_use(value, standing, started=not joined)
             else:
@@ -243,6 +244,21 @@ class Steps:
 def _arguments(node: ast.Call) -> Iterator[ast.expr]:
     yield from node.args
     yield from (keyword.value for keyword in node.keywords)
+
+
+def _coroutines(value: ast.expr) -> Iterator[ast.Call]:
+    """The calls whose coroutines run when ``value`` does: itself, or what a ``gather`` is given."""
+    if isinstance(value, ast.Call):
+        yield value
+        for argument in value.args if identifier(value.func) in JOINERS else ():
+            yield from _coroutines(argument)
+    elif isinstance(value, ast.Starred):
+        yield from _coroutines(value.value)
+    elif isinstance(value, ast.ListComp | ast.GeneratorExp):
+        yield from _coroutines(value.elt)
+    elif isinstance(value, ast.List | ast.Tuple):
+        for element in value.elts:
+            yield from _coroutines(element)
 
 
 def _as_call(node: ast.expr) -> ast.Call:

@@ -19,6 +19,8 @@ class Scopes:
     @staticmethod
     def boot(step: str):
         return _t.pre_org_resolution_scope(f"boot: {step}")
+
+
 # --- shop/main.py
 from fastapi import FastAPI
 
