@@ -87,8 +87,9 @@ class Types:
     def _returned(self, function: Function, hops: int) -> str | None:
         if function.name.endswith(".__init__") and function.owner is not None:
             return function.owner.name
-        if function.annotated_return is not None:
-            return self.annotated(function.annotated_return, function, hops)
+        found = self.annotated(function.annotated_return, function, hops)
+        if found is not None:
+            return found
         found = self._first(((value, function) for value in function.returns), hops + 1)
         if found is None and self.is_manager(function):
             yields = (node.value for node in walk(function.node) if isinstance(node, ast.Yield) and node.value)
