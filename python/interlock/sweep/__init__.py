@@ -19,7 +19,7 @@ from interlock.sweep import credentials, fallback, internals, placement
 from interlock.sweep.emission import Emission
 from interlock.sweep.entries import EntryFinder
 from interlock.sweep.findings import Finding, Report, Unchecked
-from interlock.sweep.flow import Flows
+from interlock.sweep.flows import Flows
 from interlock.sweep.local_settings import LocalSettings
 from interlock.sweep.project import Project
 from interlock.sweep.reach import Reach

@@ -11,7 +11,7 @@ from interlock.sweep.symbols import Class, Function, Where, enclosing
 from interlock.sweep.vocabulary import last
 
 if TYPE_CHECKING:
-    from interlock.sweep.flow import Flows
+    from interlock.sweep.flows import Flows
 
 MAX_HOPS = 6
 MAX_SITES = 32

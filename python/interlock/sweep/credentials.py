@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from interlock.sweep.entries import keywords_of
 from interlock.sweep.findings import Finding, finding_at
-from interlock.sweep.flow import Flows
+from interlock.sweep.flows import Flows
 from interlock.sweep.symbols import Where
 from interlock.sweep.text import PLACEHOLDER, text_of
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from interlock.sweep.entries import Entries
 from interlock.sweep.findings import Finding, finding_at
-from interlock.sweep.flow import Edge, Flows, Step
+from interlock.sweep.flow import Edge, Step
+from interlock.sweep.flows import Flows
 from interlock.sweep.symbols import Class, Function, Where, enclosing
 from interlock.sweep.text import identifier
 from interlock.sweep.vocabulary import LOGGER_NAME, LOUD_METHODS, last

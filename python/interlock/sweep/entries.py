@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from interlock.sweep.daemons import is_daemon_loop, never_ends
-from interlock.sweep.flow import Flows, Step
+from interlock.sweep.flow import Step
+from interlock.sweep.flows import Flows
 from interlock.sweep.symbols import Class, Function, Where
 from interlock.sweep.syntax import walk
-from interlock.sweep.text import identifier
+from interlock.sweep.text import bound_values, identifier
 from interlock.sweep.vocabulary import (
     ENDPOINT_CLASSES,
     HTTP_METHODS,
@@ -194,8 +195,6 @@ class EntryFinder:
 
 def keywords_of(flows: Flows, node: ast.Call, where: Where) -> Iterator[tuple[str, ast.expr, Where]]:
     """The keyword arguments of a call, also from ``**options`` and in dictionaries nested in it."""
-    from interlock.sweep.text import bound_values
-
     pending: list[tuple[str | None, ast.expr, Where]] = [(k.arg, k.value, where) for k in node.keywords]
     for _ in range(64):
         if not pending:

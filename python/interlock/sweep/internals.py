@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from interlock.sweep.entries import Entries
 from interlock.sweep.findings import Finding, finding_at
-from interlock.sweep.flow import Flows
+from interlock.sweep.flows import Flows
 from interlock.sweep.project import Project
 from interlock.sweep.symbols import Module, Where
 from interlock.sweep.syntax import walk

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from interlock.sweep.entries import Entries, dependencies_of
 from interlock.sweep.findings import Finding, finding_at
-from interlock.sweep.flow import Flow, Flows, Step
+from interlock.sweep.flow import Flow, Step
+from interlock.sweep.flows import Flows
 from interlock.sweep.symbols import Function
 from interlock.sweep.syntax import walk
 from interlock.sweep.text import identifier, text_of

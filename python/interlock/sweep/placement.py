@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from interlock.sweep.entries import Entries
 from interlock.sweep.findings import Finding, finding_at
-from interlock.sweep.flow import Flows
+from interlock.sweep.flows import Flows
 from interlock.sweep.symbols import Function
 from interlock.sweep.syntax import walk
 from interlock.sweep.text import identifier

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from interlock.sweep.entries import Entries, dependencies_of
 from interlock.sweep.findings import Finding, finding_at
-from interlock.sweep.flow import Flows, Step
+from interlock.sweep.flow import Step
+from interlock.sweep.flows import Flows
 from interlock.sweep.symbols import Function, Module, Where
 from interlock.sweep.text import identifier
 

@@ -20,7 +20,7 @@ from interlock.sweep.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from interlock.sweep.flow import Flows
+    from interlock.sweep.flows import Flows
 
 
 class Registrations:

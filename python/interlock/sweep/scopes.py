@@ -11,7 +11,7 @@ from interlock.sweep.syntax import walk
 from interlock.sweep.vocabulary import MANUAL_ENTERS, SCOPES, STACK_ENTERS, last
 
 if TYPE_CHECKING:
-    from interlock.sweep.flow import Flows
+    from interlock.sweep.flows import Flows
 
 MAX_HOPS = 8
 MAX_DEPTH = 24  # wrappers of wrappers

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from interlock.sweep.acquires import Acquires
-from interlock.sweep.flow import Edge, Flow, Flows, Standing, Step, Use
+from interlock.sweep.flow import Edge, Flow, Standing, Step, Use
 from interlock.sweep.symbols import Function, Where, enclosing
 from interlock.sweep.syntax import walk
 from interlock.sweep.text import identifier
@@ -25,6 +26,9 @@ from interlock.sweep.vocabulary import (
     TASK_STARTERS,
     last,
 )
+
+if TYPE_CHECKING:
+    from interlock.sweep.flows import Flows
 
 REFERENCES = ast.Name | ast.Attribute | ast.Lambda | ast.Call
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from interlock.sweep.flow import Flow, Flows, Opened, Standing
+from interlock.sweep.flow import Flow, Opened, Standing
 from interlock.sweep.steps import Steps
 from interlock.sweep.symbols import Function, Where, enclosing
 from interlock.sweep.syntax import children, walk
 from interlock.sweep.text import identifier
 from interlock.sweep.vocabulary import GATE_METHODS
+
+if TYPE_CHECKING:
+    from interlock.sweep.flows import Flows
 
 LEAVING = ast.Return | ast.Raise | ast.Continue | ast.Break
 TRANSACTIONS = {"transaction", "begin", "atomic", "start_transaction"}
