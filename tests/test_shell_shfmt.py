@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,19 @@ from interlock import canonical_shell
 SHARED = Path(os.environ.get("INTERLOCK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 
+# Beside the interpreter, where the wheel of shfmt-py puts it, or on the PATH.
+SHFMT = shutil.which("shfmt", path=str(Path(sys.executable).parent)) or shutil.which("shfmt")
+
+
 def test_equal_forms_have_equal_trees_in_another_parser() -> None:
-    shfmt = shutil.which("shfmt")
-    if shfmt is None:
-        pytest.skip("needs shfmt (PyPI shfmt-py) on the PATH")
+    if SHFMT is None:
+        pytest.skip("needs shfmt (PyPI shfmt-py)")
     file = SHARED / "data" / "commands" / "nl2bash.txt"
     if not file.exists():
         pytest.skip("the shared commands are not here")
     commands = [command for command in file.read_text().splitlines() if canonical_shell(command) != command]
     for command in commands[:: len(commands) // 300]:
-        assert tree(shfmt, command) == tree(shfmt, canonical_shell(command)), command
+        assert tree(SHFMT, command) == tree(SHFMT, canonical_shell(command)), command
 
 
 def tree(shfmt: str, command: str) -> Any:

@@ -29,7 +29,7 @@ struct Walk {
 
 impl Walk {
     fn script(&mut self, text: &str, mut setting: Setting, depth: u32) {
-        if depth >= MAX_DEPTH {
+        if depth >= MAX_DEPTH || text.len() > shell::MAX_BYTES {
             return;
         }
         if let Some(words) = plain_words(text) {
@@ -105,7 +105,7 @@ impl Walk {
 /// need not be parsed. Reserved words are no tools, so they need no care here.
 fn plain_words(text: &str) -> Option<Vec<Argument>> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b" _./:,@%=-".contains(&b);
-    if text.len() > shell::MAX_BYTES || !text.bytes().all(plain) {
+    if !text.bytes().all(plain) {
         return None;
     }
     let mut words = text.split(' ').filter(|word| !word.is_empty()).peekable();
