@@ -12,6 +12,7 @@ import fractions
 import gc
 import json
 import pathlib
+import random
 import time
 import types
 import weakref
@@ -19,6 +20,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from interlock import CanonicalizationError, JSONText, canonical_json, hash_many, json_hash
 
@@ -233,6 +236,75 @@ def test_a_finalizer_that_collection_runs_may_change_the_payload() -> None:
                 assert canonical_json({"top": payload, "é": 1})
         finally:
             gc.set_threshold(*threshold)
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=150)
+def test_hooks_that_change_containers_at_random_do_so_only_before_these_begin(seed: int) -> None:
+    ours, theirs = (Meddled(random.Random(seed)) for _ in range(2))
+    assert canonical_json(ours.root) == canonical_json(theirs.walk(theirs.root))
+
+
+class Meddled:
+    """A payload whose time zones, when asked for the first time, empty and fill some of its containers."""
+
+    def __init__(self, choices: random.Random) -> None:
+        self.choices = choices
+        self.containers: list[Any] = []
+        self.root = self.value(5)
+
+    def value(self, depth: int) -> Any:
+        kind = self.choices.randrange(8) if depth else self.choices.randrange(4)
+        if kind < 2:
+            return (
+                self.choices.choice(["text", "é" * 3, "\U0001f600", 1.5, 2**70, None, True]) if kind else self.text()
+            )
+        if kind == 2:
+            return dt.datetime(2024, 1, 1, tzinfo=Hook(self.once(self.choices.randrange(2**32))))
+        size = range(self.choices.randrange(6))
+        container: Any
+        if kind < 6:
+            container = {self.text(): self.value(depth - 1) for _ in size} if depth else {}
+        else:
+            container = [self.value(depth - 1) for _ in size]
+            if kind == 7:
+                return tuple(container)
+        self.containers.append(container)
+        return container
+
+    def text(self) -> str:
+        return "".join(self.choices.choices("abé\ue000\U0001f600", k=self.choices.randrange(12)))
+
+    def once(self, seed: int) -> Any:
+        """Something that happens the first time: the same for the same seed."""
+        acted = False
+
+        def act() -> None:
+            nonlocal acted
+            if acted:
+                return
+            acted = True
+            choices = random.Random(seed)
+            for container in choices.choices(self.containers, k=min(len(self.containers), 4)):
+                container.clear()
+                fresh = [f"fresh {choices.randrange(100)}" * 2 for _ in range(choices.randrange(5))]
+                if isinstance(container, list):
+                    container += fresh
+                else:
+                    container.update(dict.fromkeys(fresh, "é"))
+
+        return act
+
+    def walk(self, value: Any) -> Any:
+        """The slow model: copies each container when it is reached, in the order of the form."""
+        if isinstance(value, dict):
+            members = sorted(value.items(), key=lambda member: member[0].encode("utf-16-be"))
+            return {name: self.walk(member) for name, member in members}
+        if isinstance(value, (list, tuple)):
+            return [self.walk(element) for element in list(value)]
+        if isinstance(value, dt.datetime):
+            value.utcoffset()
+        return value
 
 
 async def test_what_other_tasks_do_between_two_slices_does_not_show() -> None:

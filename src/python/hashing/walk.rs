@@ -151,9 +151,15 @@ impl Walk {
 
     /// Counts references to all that the containers hold that have begun. It must come before anything that
     /// may run Python code, or that lets other code run.
-    #[cold]
     fn keep(&mut self, py: Python<'_>) {
-        let borrowed = &self.members[self.kept_members.len()..];
+        self.keep_up_to(py, self.members.len());
+    }
+
+    /// The same without the members from `end` on, which are still being taken: they will be put in order, after
+    /// which nothing would tell those that are counted.
+    #[cold]
+    fn keep_up_to(&mut self, py: Python<'_>, end: usize) {
+        let borrowed = self.members.get(self.kept_members.len()..end).unwrap_or_default();
         self.kept_members.extend(borrowed.iter().map(|member| member.keep(py)));
         for frame in &mut self.frames {
             if let Content::Array(elements) = frame.content {
@@ -244,26 +250,24 @@ impl Walk {
 
     /// Takes all members at once.
     fn take_members(&mut self, dict: &Bound<'_, PyDict>) -> Result<(), Box<Refusal>> {
+        let begin = self.members.len();
         self.members.reserve(dict.len());
         borrowed::for_each_member(dict, |key, value| {
             let Ok(name) = key.cast::<PyString>() else {
-                self.keep(dict.py());
+                self.keep_up_to(dict.py(), begin);
                 return Err(Fault::Key { kind: scalar::type_name(&key) }.into());
             };
             let text = match borrowed::ascii(name.as_borrowed()) {
                 Some(ascii) => ascii,
-                None => self.other_name(&name)?,
+                None => {
+                    // If it has no UTF-8, Python code may run, but then this is the end.
+                    self.keep_up_to(dict.py(), begin);
+                    utf8(&name, "a key")?
+                }
             };
             self.members.push(Member::new(&name, text, &value));
             Ok(())
         })
-    }
-
-    /// The text of a name that is not ASCII. If it has none, Python code may run, but then the walk ends.
-    #[cold]
-    fn other_name<'a>(&mut self, name: &'a Bound<'_, PyString>) -> Result<&'a str, Box<Refusal>> {
-        self.keep(name.py());
-        utf8(name, "a key")
     }
 
     fn begin_array(
