@@ -257,13 +257,12 @@ impl Walk {
                 self.keep_up_to(dict.py(), begin);
                 return Err(Fault::Key { kind: scalar::type_name(&key) }.into());
             };
-            let text = match borrowed::ascii(name.as_borrowed()) {
-                Some(ascii) => ascii,
-                None => {
-                    // If it has no UTF-8, Python code may run, but then this is the end.
-                    self.keep_up_to(dict.py(), begin);
-                    utf8(&name, "a key")?
-                }
+            let text = if let Some(ascii) = borrowed::ascii(name.as_borrowed()) {
+                ascii
+            } else {
+                // If it has no UTF-8, Python code may run, but then this is the end.
+                self.keep_up_to(dict.py(), begin);
+                utf8(&name, "a key")?
             };
             self.members.push(Member::new(&name, text, &value));
             Ok(())
