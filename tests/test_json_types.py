@@ -31,6 +31,10 @@ class Order:
     number: int = 1
 
 
+class One(enum.IntEnum):
+    ONE = 1
+
+
 class Mark(dict[str, Any]):
     """A dict that can be watched."""
 
@@ -75,9 +79,7 @@ def test_what_has_no_one_wire_form_is_refused(value: Any) -> None:
     assert (caught.value.path, caught.value.reason) == ("$.a[1]", "type")
 
 
-@pytest.mark.parametrize(
-    "key", [1, 1.5, True, None, b"a", (1,), next(iter(enum.IntEnum("N", "A"))), Decimal(1), frozenset()]
-)
+@pytest.mark.parametrize("key", [1, 1.5, True, None, b"a", (1,), One.ONE, Decimal(1), frozenset()])
 def test_keys_are_never_converted(key: Any) -> None:
     with pytest.raises(CanonicalizationError, match="JSON keys are strings") as caught:
         canonical_json({"a": [{"b": 0, key: 1}]})
