@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conftest import TenantDatabase
 
 ORG = "SELECT current_setting('app.current_org_id', true)"
-BROKEN = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+BROKEN = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncpg.InternalClientError)
 
 
 @pytest.fixture(params=["merged", "pipelined", "transaction"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -132,6 +133,31 @@ async def test_a_database_that_is_down() -> None:
     with pytest.raises(ConnectionError, match="Connect call failed") as caught:
         await create_tenant_pools(down, down, timeout=2)
     assert "hunter2" not in str(caught.value)
+
+
+async def test_no_frame_of_a_failed_login_shows_the_password(
+    tenant_database: TenantDatabase, superuser: asyncpg.Connection
+) -> None:
+    def shown(error: BaseException) -> str:
+        assert error.__cause__ is None
+        assert error.__context__ is None
+        stack = traceback.TracebackException.from_exception(error, capture_locals=True).stack
+        return repr([(frame.name, frame.locals) for frame in stack if frame.filename != __file__])
+
+    down = f"postgresql://app:{SECRET.replace('#', '%23')}@127.0.0.1:1/x"
+    for options in ({}, {"password": SECRET}):
+        with pytest.raises(OSError, match="Connect call failed") as caught:
+            await create_tenant_pools(down, down, timeout=2, **options)
+        assert "s3cret" not in shown(caught.value)
+    async with create_tenant_pools(*tenant_database.dsns, min_size=0, max_size=1, password=SECRET) as pools:
+        await superuser.execute("ALTER ROLE interlock_app NOLOGIN")
+        try:
+            with tenant_scope("A"), pytest.raises(asyncpg.PostgresError) as refused:
+                await pools.fetch("SELECT 1")
+        finally:
+            await superuser.execute("ALTER ROLE interlock_app LOGIN")
+        assert "_get_new_connection" in shown(refused.value)
+        assert "s3cret" not in shown(refused.value)
 
 
 @pytest.mark.parametrize(

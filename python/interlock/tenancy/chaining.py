@@ -1,4 +1,4 @@
-"""An error while giving something up never covers the one that was the reason to give it up."""
+"""What an error takes along: nothing it should not show, and never another error's place."""
 
 from __future__ import annotations
 
@@ -13,3 +13,9 @@ def put_behind(error: BaseException, failure: BaseException) -> None:
         last = last.__context__
     last.__context__ = error.__context__
     error.__context__ = failure
+
+
+def alone(error: Exception) -> Exception:
+    """Return ``error`` without the frames and errors behind it: those of a login hold its password."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

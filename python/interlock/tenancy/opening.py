@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from interlock.errors import ModeUnavailable, PolicyViolation, PoolerDetected
+from interlock.tenancy.chaining import alone
 from interlock.tenancy.lane import SystemLane
 from interlock.tenancy.merged import Merged
 from interlock.tenancy.modes import Mode, ModeName
@@ -94,8 +95,11 @@ async def open_pools(plan: Plan) -> Opened:
         asyncpg.ClientConfigurationError: an address is none.
 
     """
-    tenant = await run_unscoped(_look(plan, "tenant_dsn", plan.tenant_dsn, plan.tenant_options))
-    admin = await run_unscoped(_look(plan, "admin_dsn", plan.admin_dsn, plan.admin_options))
+    try:
+        tenant = await run_unscoped(_look(plan, "tenant_dsn", plan.tenant_dsn, plan.tenant_options))
+        admin = await run_unscoped(_look(plan, "admin_dsn", plan.admin_dsn, plan.admin_options))
+    except Exception as error:  # noqa: BLE001 - raised again, by itself
+        raise alone(error) from None
     require_different(tenant.who, admin.who)
     require_tenant_role(tenant.who, plan.guc)
     require_admin_role(admin.who)

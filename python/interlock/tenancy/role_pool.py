@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from interlock.errors import PoolExhausted
+from interlock.tenancy.chaining import alone
 from interlock.tenancy.checkout import Checkout, ended_by_the_server
 from interlock.tenancy.connection import TenantConnection
 from interlock.tenancy.modes import Mode, SessionRefused
@@ -137,8 +138,7 @@ class RolePool:
 
     async def open_apart(self) -> asyncpg.Connection:
         """Log in outside the pool, for what a reset would undo. The caller closes the connection."""
-        dsn, options = self._login
-        connection = await self._connect(dsn, **options)
+        connection = await self._connect(self._login[0], **self._login[1])
         try:
             await run_unscoped(self._vet(connection))
         except BaseException:
@@ -174,12 +174,19 @@ class RolePool:
                 "the connection was released while an operation was in progress on it, and is closed: await the "
                 "operation first"
             )
-        await self._pool.release(proxy, timeout=timeout)
+        # The pool may have taken back the slot of a session that ended just now, before the proxy knows.
+        with contextlib.suppress(asyncpg.InternalClientError):
+            await self._pool.release(proxy, timeout=timeout)
 
     # --- asyncpg's callbacks: they run in the context of whoever comes by, and must not see it
 
     async def _connect(self, *args: Any, **options: Any) -> asyncpg.Connection:
-        return await run_unscoped(self._user_connect(*args, **options))
+        connecting: Coroutine[Any, Any, asyncpg.Connection] = run_unscoped(self._user_connect(*args, **options))
+        del args, options
+        try:
+            return await connecting
+        except Exception as error:  # noqa: BLE001 - raised again, by itself
+            raise alone(error) from None
 
     async def _init(self, connection: asyncpg.Connection) -> None:
         await run_unscoped(self._prepare(connection))
