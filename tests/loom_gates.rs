@@ -203,19 +203,6 @@ fn keys_that_evict_each_other_leave_no_count_to_the_wrong_event() {
 }
 
 #[test]
-fn of_three_keys_that_evict_each_other_none_loses_its_count() {
-    model(1, || {
-        let fixture = Fixture::new(1, Budget::Unlimited);
-        let others = [1, 2].map(|key| beside(&fixture, move |fixture| fixture.allow(0, key, NOW)));
-        assert!(!fixture.allow(0, 4, NOW));
-        for other in others {
-            assert!(!other.join().unwrap());
-        }
-        assert_eq!(fixture.totals(vec![]), (0, 3));
-    });
-}
-
-#[test]
 fn a_key_that_has_been_denied_stays_muted_whoever_comes() {
     model(3, || {
         let fixture = Fixture::new(1, Budget::Unlimited);
