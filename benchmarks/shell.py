@@ -1,18 +1,22 @@
 """`shell_command_hash` beside the reference's function in pure Python and beside SHA-256 alone.
 
 Run with a release build: `python benchmarks/shell.py`. Every call gets a fresh string of 10,000 distinct
-commands; each figure is the best of several rounds, in nanoseconds a call.
+commands; each figure is the best of several rounds, in nanoseconds a call. `--instructions` counts instructions a
+call instead, under callgrind (Debian's valgrind): a figure that no other load on the machine changes.
 """
 
 from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import platform
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import interlock
 from interlock import canonical_shell, shell_command_hash
@@ -55,6 +59,36 @@ def nanoseconds(function: Callable[[str], str], shape: str) -> float:
     return best
 
 
+def instructions(function: str, shape: str) -> float:
+    """A call's instructions: what 2,000 calls take more than none, of which each has another command."""
+    totals = []
+    for count in (0, 2000):
+        program = (
+            f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import shell\n"
+            f"commands = [shell.SHAPES[{shape!r}].format(number) for number in range(2000)]\n"
+            f"for command in commands[:{count}]: shell.{function}(command)"
+        )
+        valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+        done = subprocess.run(
+            [*valgrind, sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        collected = re.search(r"Collected : (\d+)", done.stderr)
+        assert collected
+        totals.append(int(collected[1]))
+    return (totals[1] - totals[0]) / 2000
+
+
+def count_instructions() -> None:
+    print(f"{'instructions a call':22}{'interlock':>11}{'reference':>11}{'sha256':>9}")
+    for name in SHAPES:
+        figures = [instructions(f, name) for f in ("shell_command_hash", "reference", "sha256_alone")]
+        print(f"{name:22}{figures[0]:11.0f}{figures[1]:11.0f}{figures[2]:9.0f}", flush=True)
+
+
 def main() -> None:
     print(f"{platform.processor() or platform.machine()}, {platform.system()} {platform.release()}")
     print(f"CPython {platform.python_version()}, interlock {interlock.__version__}, {COMMANDS:,} distinct commands")
@@ -66,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    count_instructions() if "--instructions" in sys.argv else main()
