@@ -94,6 +94,7 @@ async def test_a_winner_that_does_not_come_through_hands_the_turn_to_another_pro
     assert await db.fetchval("SELECT epoch FROM interlock.fire_once WHERE key = 'k'") == 1
 
 
+@pytest.mark.slow  # test_gates_cluster.py stops a server, too, under pools of one process
 def test_while_the_server_is_stopped_each_process_fires_once_and_says_so_once(database_roles: Roles) -> None:
     processes: list[Process] = []
     with EmbeddedPostgres() as server:
