@@ -208,6 +208,7 @@ class Story:
     async def rested(self, endpoint: Endpoint | None = None) -> Snapshot:
         """A snapshot, once what runs in the background has come to rest if that was asked for."""
         if self.restful and not (self.truth is not None and self.truth.tables):
+            await self.snapshot(endpoint)  # makes what it reads, where there is none yet: a job, which then runs
             await asyncio.sleep(QUIET_SECONDS)
             return await self.snapshot(endpoint)
         found = await self.snapshot(endpoint)
