@@ -26,7 +26,7 @@ from interlock.tenancy import probe
 from interlock.tenancy.probe import Severity
 from interlock.testing import EmbeddedPostgres
 from interlock.testing.roles import Roles
-from test_doctor import ROLE, Schema, corpus, plant
+from test_doctor import PLANTED, ROLE, Schema, corpus, plant
 
 DATABASE = "corpus"
 
@@ -57,6 +57,7 @@ async def planted(dsn: str, schema: Schema):
         await connection.execute("RESET ROLE; DROP PUBLICATION IF EXISTS corpus_publication")
         await connection.execute("DROP SCHEMA corpus CASCADE")
         await connection.execute(f"ALTER ROLE {ROLE} IN DATABASE {DATABASE} RESET ALL")
+        await connection.execute(f"REVOKE pg_read_server_files FROM {ROLE}")
         await connection.close()
 
 
@@ -79,7 +80,7 @@ async def run(program: str | None) -> None:
     with server() as running:
         print(f"PostgreSQL {running.version}, pgrls {version(program) if program else 'not given'}")
         dsn = running.dsn(database=DATABASE)
-        files = [*corpus("correct.sql"), *(s for s in corpus("planted.sql") if "interlock." not in s.sql)]
+        files = [*corpus("correct.sql"), *(schema for schema in PLANTED if "interlock." not in schema.sql)]
         usual: set[str] = set()
         table: dict[str, list[int]] = {"correct": [0, 0, 0], "policies": [0, 0, 0], "objects": [0, 0, 0]}
         seconds = [0.0, 0.0]
