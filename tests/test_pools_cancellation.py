@@ -15,8 +15,8 @@ import pytest
 from interlock.errors import ScopeEnded, TransactionRequired
 from interlock.tenancy import TenantConnection, TenantPools, create_tenant_pools, tenant_scope
 from interlock.tenancy.chaining import put_behind
-from interlock.tenancy.lane import SystemStatement
 from interlock.tenancy.modes import ModeName
+from interlock.tenancy.system_statements import SystemStatement
 
 if TYPE_CHECKING:
     from conftest import TenantDatabase

@@ -92,7 +92,7 @@ async def write_system_audit(
         asyncpg.PostgresError, asyncpg.InterfaceError, OSError: the row could not be written.
 
     """
-    from interlock.tenancy.lane import SystemStatement
+    from interlock.tenancy.system_statements import SystemStatement
 
     statement = SystemStatement.WRITE_SYSTEM_AUDIT
     row_id: UUID = await (transaction or pools.lane).fetchval(

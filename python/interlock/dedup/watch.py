@@ -18,8 +18,8 @@ from interlock.dedup import store_rows as rows
 from interlock.dedup.store_errors import store_errors
 from interlock.dedup.stored import StoredProposal
 from interlock.errors import StoreConnectionLost
-from interlock.tenancy.lane import SystemChannel
 from interlock.tenancy.scope import frame_allows, require_frame
+from interlock.tenancy.system_statements import SystemChannel
 
 if TYPE_CHECKING:
     from interlock.tenancy import TenantPools

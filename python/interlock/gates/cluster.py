@@ -19,7 +19,8 @@ import asyncpg
 
 from interlock.audit import write_system_audit
 from interlock.gates import Gates, ManualClock
-from interlock.tenancy.lane import SystemStatement, SystemTransaction
+from interlock.tenancy.lane import SystemTransaction
+from interlock.tenancy.system_statements import SystemStatement
 
 if TYPE_CHECKING:
     from interlock.tenancy import TenantPools

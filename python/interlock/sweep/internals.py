@@ -23,6 +23,7 @@ INTERNAL = {
     "interlock.tenancy.pools",
     "interlock.tenancy.connection",
     "interlock.tenancy.lane",
+    "interlock.tenancy.system_statements",
 }
 RAW_POOL = re.compile(
     r"^_\w*pools?$|^_*(get_|make_)?(admin|owner|tenant|raw|bypass|superuser|privileged)_(db_|pg_)?pools?$"
