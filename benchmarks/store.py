@@ -155,9 +155,9 @@ async def pages(pools: TenantPools, fresh: list[str]) -> float:
     """Pages that one proposal touches: unlike its time, they do not depend on how busy the machine is."""
     touched = []
     for key in fresh:
-        arguments = store_rows.Batch.of([Proposal.shell(f"docker stop {key}")]).arguments(None)
-        explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)" + store_rows.PROPOSE
-        (answer,) = await pools.fetch(explain, *arguments, timedelta(hours=1), None, 100)
+        arguments = store_rows.arguments_of(Proposal.shell(f"docker stop {key}"), None, None)
+        explain = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)" + store_rows.Propose.ONE.value
+        (answer,) = await pools.fetch(explain, "bench", *arguments, timedelta(hours=1), None, 100)
         plan = json.loads(answer[0])[0]["Plan"]
         touched.append(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
     return statistics.median(touched)

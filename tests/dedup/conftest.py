@@ -13,7 +13,7 @@ from asyncpg.transaction import Transaction
 
 from interlock.dedup import ApprovalStore, Proposal, StoredProposal
 from interlock.dedup import store_rows as rows
-from interlock.tenancy import TenantPools, create_tenant_pools
+from interlock.tenancy import TenantPools, create_tenant_pools, current_org_id
 
 
 @pytest.fixture
@@ -82,11 +82,11 @@ def rival(pools) -> Callable[[Proposal], AbstractAsyncContextManager[Transaction
 
     @asynccontextmanager
     async def uncommitted(proposal: Proposal) -> AsyncIterator[Transaction]:
-        arguments = (*rows.Batch.of([proposal]).arguments(None), timedelta(seconds=60), None, 1)
+        arguments = (*rows.arguments_of(proposal, None, None), timedelta(seconds=60), None, 1)
         async with pools.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
-            await connection.fetch(rows.PROPOSE, *arguments)
+            await connection.fetch(rows.Propose.ONE.value, current_org_id(), *arguments)
             yield transaction
 
     return uncommitted

@@ -167,7 +167,7 @@ async def test_the_attack_at_full_size(tmp_path, seed):
 BROKEN = {
     # Only pending rows count, as in the anti-pattern of a snapshot filtered to one state.
     "arbiter": lambda sql: sql.replace(
-        "WHERE state IN ('pending', 'executing', 'interrupted')\n        DO UPDATE",
+        "WHERE state IN ('pending', 'executing', 'interrupted')\n      DO UPDATE",
         "WHERE state = 'pending' DO UPDATE",
     ).replace(
         "(org_id, kind, content_hash)\n  WHERE state IN ('pending', 'executing', 'interrupted');",

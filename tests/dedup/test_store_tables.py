@@ -80,11 +80,9 @@ async def test_a_plan_made_on_empty_tables_serves_large_ones(db, db_as_app, cool
     """Each proposal reads the rows of its own content and targets, whenever its session made its plans."""
 
     async def propose(command: str, former: str | None = None) -> None:
-        formers = [former and Proposal.shell(former)]
-        arguments = rows.Batch.of([Proposal.shell(command)], formers).arguments(None)
-        await db_as_app.fetch(rows.PROPOSE, *arguments, timedelta(hours=1), cooldown, 100)
+        arguments = rows.arguments_of(Proposal.shell(command), None, former and Proposal.shell(former))
+        await db_as_app.fetch(rows.Propose.ONE.value, "a", *arguments, timedelta(hours=1), cooldown, 100)
 
-    await db_as_app.execute("SELECT set_config('app.current_org_id', 'a', false)")
     for n in range(8):  # a plan is kept after five uses
         for _ in range(2):
             await propose(f"docker stop {n}", f"docker stop  {n} now")

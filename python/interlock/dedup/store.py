@@ -71,7 +71,8 @@ class ApprovalStore:
                 duplicate under either, so that rows in flight keep their place over an upgrade.
 
         """
-        return (await self.propose_many([proposal], target_states=[target_state], formerly=[formerly]))[0]
+        arguments = rows.arguments_of(proposal, target_state, formerly)
+        return rows.decision_of(await self._propose(rows.Propose.ONE, arguments))
 
     async def propose_many(
         self,
@@ -98,8 +99,7 @@ class ApprovalStore:
         if not proposals:
             return []
         batch = rows.Batch.of(proposals, formerly)
-        arguments = batch.arguments(target_states)
-        return batch.decisions(await self._fetch(rows.PROPOSE, *arguments, self._lease, self._cooldown, NEIGHBOURS))
+        return batch.decisions(await self._propose(rows.Propose.MANY, batch.arguments(target_states)))
 
     async def approve(self, id: UUID | str, *, by: str) -> StoredProposal:
         """Record who approved a pending proposal and when. Approving again changes nothing: the first one stands.
@@ -220,6 +220,10 @@ class ApprovalStore:
 
         """
         return changes(self._pools, every)
+
+    async def _propose(self, statement: rows.Propose, arguments: Sequence[Any]) -> list[Any]:
+        with store_errors():
+            return await self._pools.fetch_own(statement, *arguments, self._lease, self._cooldown, NEIGHBOURS)
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
         with store_errors():

@@ -12,6 +12,7 @@ from interlock.dedup.decision import DedupDecision, require_kind
 from interlock.dedup.lifecycle import LifecycleState
 from interlock.dedup.proposal import CANON_VERSION, Proposal
 from interlock.dedup.stored import StoredProposal
+from interlock.tenancy.system_statements import TenantStatement
 
 Row = Mapping[str, Any]
 
@@ -23,10 +24,19 @@ def columns_of(source: str) -> str:
     return ", ".join(f"{source}.{column}" for column in _COLUMNS)
 
 
-PROPOSE = f"""
-SELECT a.place, a.relation, {columns_of("(a.proposal)")}
+class Propose(TenantStatement):
+    """The statements that store proposals. They act for the org that is their first parameter."""
+
+    ONE = f"""
+SELECT a.relation, {columns_of("(a.proposal)")}
 FROM interlock.propose($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS a
 """  # noqa: S608 - constants only
+    MANY = f"""
+SELECT a.place, a.relation, {columns_of("(a.proposal)")}
+FROM interlock.propose_many($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS a
+"""  # noqa: S608
+
+
 APPROVE = f"SELECT a.verdict, {columns_of('(a.proposal)')} FROM interlock.approve($1, $2) AS a"  # noqa: S608
 TRANSITION = f"""
 SELECT a.verdict, {columns_of("(a.proposal)")} FROM interlock.transition($1, $2, $3, $4, $5, $6) AS a
@@ -84,6 +94,36 @@ def stored(row: Row) -> StoredProposal:
     )
 
 
+def arguments_of(proposal: Proposal, target_state: str | bytes | None, formerly: Proposal | None) -> tuple[Any, ...]:
+    """Return the arguments of ``interlock.propose`` between the org and the lease."""
+    return (
+        proposal.kind,
+        bytes.fromhex(proposal.content_hash),
+        _former_hash(proposal, formerly),
+        proposal.cmd_hash,
+        proposal.logical_keys,
+        proposal.display_id,
+        proposal.canonical,
+        proposal.canonical_context,
+        _fingerprint(target_state),
+        1,
+        CANON_VERSION,
+    )
+
+
+def decision_of(answer: Sequence[Row]) -> DedupDecision:
+    """Make the decision of the rows that answer one proposal: the one that stands for it, then its neighbours."""
+    own, *neighbours = answer
+    if own["relation"] != "new":
+        return _collapsed(stored(own), own["relation"])
+    return DedupDecision(
+        False,
+        logical_cluster=tuple(stored(other) for other in neighbours if other["relation"] == "cluster"),
+        related=tuple(stored(other) for other in neighbours if other["relation"] == "related"),
+        stored=stored(own),
+    )
+
+
 @dataclass(frozen=True)
 class Batch:
     """Proposals as the database function takes them: each content once, in the order in which all batches lock."""
@@ -101,7 +141,7 @@ class Batch:
         return cls(proposals, [positions[key] for key in sorted(positions)], formers)
 
     def arguments(self, target_states: Sequence[str | bytes | None] | None) -> list[list[Any] | int]:
-        """Return the arguments of ``interlock.propose`` up to the version of the canonical forms."""
+        """Return the arguments of ``interlock.propose_many`` between the org and the lease."""
         firsts = [group[0] for group in self.groups]
         proposals = [self.proposals[first] for first in firsts]
         keys = [proposal.logical_keys for proposal in proposals]
@@ -125,11 +165,8 @@ class Batch:
         if self.formers is None:
             return None
         proposal = self.proposals[group[0]]
-        for former in (self.formers[position] for position in group):
-            if former is not None and former.content_hash != proposal.content_hash:
-                require_kind(proposal, former)
-                return bytes.fromhex(former.content_hash)
-        return None
+        hashes = (_former_hash(proposal, self.formers[position]) for position in group)
+        return next((former_hash for former_hash in hashes if former_hash is not None), None)
 
     def decisions(self, rows: Sequence[Row]) -> list[DedupDecision]:
         """Return one decision for each proposal, by its position."""
@@ -138,27 +175,22 @@ class Batch:
             answers[row["place"] - 1].append(row)
         decided: dict[int, DedupDecision] = {}
         for (first, *repeated), answer in zip(self.groups, answers, strict=True):
-            decided[first] = decision = _decision_of(answer)
+            decided[first] = decision = decision_of(answer)
             if repeated:
                 # Whatever the first became, it stands for them.
                 decided |= dict.fromkeys(repeated, decision if decision.duplicate else _collapsed(decision.stored))
         return [decided[position] for position in range(len(decided))]
 
 
-def _decision_of(answer: Sequence[Row]) -> DedupDecision:
-    own, *neighbours = answer
-    if own["relation"] != "new":
-        return _collapsed(stored(own), own["relation"])
-    return DedupDecision(
-        False,
-        logical_cluster=tuple(stored(other) for other in neighbours if other["relation"] == "cluster"),
-        related=tuple(stored(other) for other in neighbours if other["relation"] == "related"),
-        stored=stored(own),
-    )
-
-
 def _collapsed(row: StoredProposal, reason: str = "in_flight") -> DedupDecision:
     return DedupDecision(True, collapsed_into=row, reason=reason, stored=row)
+
+
+def _former_hash(proposal: Proposal, former: Proposal | None) -> bytes | None:
+    if former is None:
+        return None
+    require_kind(proposal, former)
+    return None if former.content_hash == proposal.content_hash else bytes.fromhex(former.content_hash)
 
 
 def _fingerprint(target_state: str | bytes | None) -> bytes | None:

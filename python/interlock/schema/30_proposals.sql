@@ -17,15 +17,14 @@ BEGIN
 
   EXECUTE $table$
     CREATE TABLE interlock.proposals (
-      org_id        text COLLATE "C" NOT NULL CHECK (org_id <> ''),
+      org_id        text COLLATE "C" NOT NULL,
       id            uuid NOT NULL DEFAULT gen_random_uuid(),
       kind          text COLLATE "C" NOT NULL,
-      content_hash  bytea NOT NULL CHECK (octet_length(content_hash) = 32),
+      content_hash  bytea NOT NULL,
       cmd_hash      text COLLATE "C" NOT NULL,
       logical_keys  text[] NOT NULL DEFAULT '{}',
       display_id    text,
-      state         text COLLATE "C" NOT NULL DEFAULT 'pending' CHECK (
-                      state IN ('pending', 'executing', 'interrupted', 'completed', 'failed', 'cancelled', 'expired')),
+      state         text COLLATE "C" NOT NULL DEFAULT 'pending',
       attempt       integer NOT NULL DEFAULT 0,
       version       bigint NOT NULL DEFAULT 1,
       approved_by   text,
@@ -42,23 +41,21 @@ BEGIN
       change_reason text,
       changed_in    xid8 NOT NULL DEFAULT pg_current_xact_id(),
       PRIMARY KEY (org_id, id),
-      CONSTRAINT approved_by_somebody CHECK ((approved_by IS NULL) = (approved_at IS NULL)),
-      CONSTRAINT executes_approved CHECK (state <> 'executing' OR approved_at IS NOT NULL),
-      -- A stuck row must not hold its key for ever; an interrupted one waits for the operator's decision.
-      CONSTRAINT leased CHECK ((state IN ('pending', 'executing')) = (lease_until IS NOT NULL)),
-      CONSTRAINT ended CHECK ((state IN ('completed', 'failed', 'cancelled', 'expired')) = (ended_at IS NOT NULL))
+      -- Small, because PostgreSQL reads its text anew for every statement that writes a row: what an insert can get
+      -- wrong. guard_lifecycle checks what only an update can.
+      CONSTRAINT proposed CHECK (octet_length(content_hash) = 32 AND (lease_until IS NOT NULL OR state <> 'pending'))
     )
   $table$ || layout;
 
-  -- Apart from the row that every state change copies.
+  -- Apart from the row that every state change copies. They go with it by a trigger: a foreign key would look up, for
+  -- each payload, the proposal that was inserted just before it.
   EXECUTE $table$
     CREATE TABLE interlock.proposal_payloads (
       org_id      text COLLATE "C" NOT NULL,
       proposal_id uuid NOT NULL,
       canonical   bytea NOT NULL,
       context     bytea,
-      PRIMARY KEY (org_id, proposal_id),
-      FOREIGN KEY (org_id, proposal_id) REFERENCES interlock.proposals (org_id, id) ON DELETE CASCADE
+      PRIMARY KEY (org_id, proposal_id)
     )
   $table$ || layout;
 
@@ -135,6 +132,10 @@ DROP POLICY IF EXISTS only_own_insert ON interlock.proposals;
 CREATE POLICY only_own_insert ON interlock.proposals AS RESTRICTIVE FOR DELETE
   USING (state = 'pending' AND changed_in = pg_current_xact_id());
 
+DROP POLICY IF EXISTS only_without_proposal ON interlock.proposal_payloads;
+CREATE POLICY only_without_proposal ON interlock.proposal_payloads AS RESTRICTIVE FOR DELETE
+  USING (NOT EXISTS (SELECT FROM interlock.proposals p WHERE p.org_id = proposal_payloads.org_id AND p.id = proposal_id));
+
 -- A row starts as an unapproved pending one, because the columns that say otherwise cannot be inserted.
 GRANT SELECT, DELETE, INSERT (org_id, kind, content_hash, cmd_hash, logical_keys, display_id, lease_until, seen_count,
                               target_state, canon_version)
@@ -142,7 +143,7 @@ GRANT SELECT, DELETE, INSERT (org_id, kind, content_hash, cmd_hash, logical_keys
 GRANT UPDATE (state, attempt, version, approved_by, approved_at, worker, lease_until, seen_count, last_seen_at,
               ended_at, changed_by, change_reason, changed_in)
   ON interlock.proposals TO :"tenant_role", :"admin_role";
-GRANT SELECT, INSERT ON interlock.proposal_payloads TO :"tenant_role", :"admin_role";
+GRANT SELECT, INSERT, DELETE ON interlock.proposal_payloads TO :"tenant_role", :"admin_role";
 GRANT SELECT, INSERT, DELETE ON interlock.proposal_targets TO :"tenant_role", :"admin_role";
 
 -- Lifecycle ---------------------------------------------------------------------------------------------------------
@@ -154,22 +155,33 @@ CREATE OR REPLACE FUNCTION interlock.may_become(earlier text, later text) RETURN
     ('interrupted', 'executing'), ('interrupted', 'failed'), ('interrupted', 'cancelled'))
 $$;
 
--- Whoever writes to the table, the transition table holds.
+-- Whoever writes to the table, the transition table holds, and so does what belongs to each state.
 CREATE OR REPLACE FUNCTION interlock.guard_lifecycle() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NOT interlock.may_become(OLD.state, NEW.state) THEN
-    RAISE EXCEPTION 'a proposal cannot go from % to %', OLD.state, NEW.state
-      USING ERRCODE = 'check_violation', CONSTRAINT = 'proposal_lifecycle';
+  IF OLD.state <> NEW.state THEN
+    IF NOT interlock.may_become(OLD.state, NEW.state) THEN
+      RAISE EXCEPTION 'a proposal cannot go from % to %', OLD.state, NEW.state
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'proposal_lifecycle';
+    END IF;
+    NEW.version := OLD.version + 1;
+    NEW.changed_in := pg_current_xact_id();
+    IF NEW.state IN ('completed', 'failed', 'cancelled', 'expired') THEN
+      NEW.ended_at := clock_timestamp();
+      NEW.lease_until := NULL;
+    ELSIF NEW.state = 'interrupted' THEN
+      NEW.lease_until := NULL;
+    ELSE
+      NEW.attempt := OLD.attempt + 1;
+    END IF;
   END IF;
-  NEW.version := OLD.version + 1;
-  NEW.changed_in := pg_current_xact_id();
-  IF NEW.state IN ('completed', 'failed', 'cancelled', 'expired') THEN
-    NEW.ended_at := clock_timestamp();
-    NEW.lease_until := NULL;
-  ELSIF NEW.state = 'interrupted' THEN
-    NEW.lease_until := NULL;
-  ELSE
-    NEW.attempt := OLD.attempt + 1;
+  -- An execution is approved by somebody. A stuck row must not hold its key for ever, so it has a lease; an interrupted
+  -- one waits for the operator's decision.
+  IF (NEW.approved_by IS NULL) <> (NEW.approved_at IS NULL)
+     OR (NEW.state = 'executing' AND NEW.approved_at IS NULL)
+     OR (NEW.state IN ('pending', 'executing')) <> (NEW.lease_until IS NOT NULL)
+     OR (NEW.state IN ('completed', 'failed', 'cancelled', 'expired')) <> (NEW.ended_at IS NOT NULL) THEN
+    RAISE EXCEPTION 'approval, lease or end of a proposal do not fit the state %', NEW.state
+      USING ERRCODE = 'check_violation', CONSTRAINT = 'proposal_state';
   END IF;
   RETURN NEW;
 END
@@ -202,8 +214,19 @@ END
 $$;
 
 DROP TRIGGER IF EXISTS guard_lifecycle ON interlock.proposals;
-CREATE TRIGGER guard_lifecycle BEFORE UPDATE OF state ON interlock.proposals
-  FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state) EXECUTE FUNCTION interlock.guard_lifecycle();
+CREATE TRIGGER guard_lifecycle BEFORE UPDATE OF state, approved_by, approved_at, lease_until, ended_at
+  ON interlock.proposals FOR EACH ROW EXECUTE FUNCTION interlock.guard_lifecycle();
 DROP TRIGGER IF EXISTS record_lifecycle ON interlock.proposals;
 CREATE TRIGGER record_lifecycle AFTER UPDATE OF state, approved_at ON interlock.proposals
   FOR EACH ROW EXECUTE FUNCTION interlock.record_lifecycle();
+
+CREATE OR REPLACE FUNCTION interlock.forget_proposal() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM interlock.proposal_payloads l WHERE l.org_id = OLD.org_id AND l.proposal_id = OLD.id;
+  RETURN NULL;
+END
+$$;
+
+DROP TRIGGER IF EXISTS forget_proposal ON interlock.proposals;
+CREATE TRIGGER forget_proposal AFTER DELETE ON interlock.proposals
+  FOR EACH ROW EXECUTE FUNCTION interlock.forget_proposal();

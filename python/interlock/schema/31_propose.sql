@@ -6,75 +6,85 @@
 
 -- Propose -----------------------------------------------------------------------------------------------------------
 
--- The arrays hold one element a proposal, in (kind, content_hash) order, so that two batches lock alike; the logical
--- keys of all stand in `keys`, those of a proposal end at its place in `last_keys`. `repeats` is how often the batch
--- holds it. Answers one row for each place ('new', 'in_flight', 'cooldown'), and for a new one its neighbours: rows in
--- flight with one of its logical keys ('cluster'), or on its target with another verb ('related').
+-- Acts for `org`, whatever the scope of the session is, which it has again afterwards: a session that serves nothing else
+-- needs neither to be brought into a scope nor out of one.
+--
+-- Answers one row ('new', 'in_flight', 'cooldown'), and for a new one its neighbours: rows in flight with one of its
+-- logical keys ('cluster'), or on its target with another verb ('related'). `repeats` is how often a batch holds it.
 CREATE OR REPLACE FUNCTION interlock.propose(
-  kinds text[], content_hashes bytea[], former_hashes bytea[], cmd_hashes text[], keys text[], last_keys integer[],
-  display_ids text[], canonicals bytea[], contexts bytea[], target_states bytea[], repeats integer[], canon smallint,
+  org text, of_kind text, hash bytea, former_hash bytea, short_hash text, own_keys text[], label text,
+  canonical_form bytea, canonical_context bytea, fingerprint bytea, repeats integer, canon smallint,
   lease interval, cooldown interval, neighbours integer
-) RETURNS TABLE (place integer, relation text, proposal interlock.proposals) LANGUAGE plpgsql
+) RETURNS TABLE (relation text, proposal interlock.proposals) LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 DECLARE
-  org CONSTANT text := nullif(current_setting('app.current_org_id', true), '');
-  own_keys text[];
-  next_key integer := 1;
-  has_neighbours boolean;
+  scope CONSTANT text := current_setting('app.current_org_id', true);
+  entered CONSTANT text := set_config('app.current_org_id', org, true);
+  restored text;
   answer record;
   key text;
+  is_near boolean;
+  has_neighbours boolean := false;
 BEGIN
-  FOR i IN 1 .. cardinality(kinds) LOOP
-    place := i;
-    own_keys := '{}';
-    FOR k IN next_key .. last_keys[i] LOOP
-      own_keys := own_keys || keys[k];
-    END LOOP;
-    next_key := last_keys[i] + 1;
+  -- Each statement has its own snapshot under READ COMMITTED, which one statement with several CTEs would not have.
+  FOR round IN 1 .. 5 LOOP
+    -- Waits for an uncommitted rival, and goes on if that one rolls back.
+    INSERT INTO interlock.proposals AS p
+        (org_id, kind, content_hash, cmd_hash, logical_keys, display_id, lease_until, seen_count, target_state,
+         canon_version)
+      VALUES (org, of_kind, hash, short_hash, own_keys, label, clock_timestamp() + lease, repeats, fingerprint, canon)
+      ON CONFLICT (org_id, kind, content_hash) WHERE state IN ('pending', 'executing', 'interrupted')
+      DO UPDATE SET seen_count = p.seen_count + excluded.seen_count, last_seen_at = clock_timestamp()
+        WHERE p.lease_until IS NULL OR p.lease_until > clock_timestamp()
+      RETURNING p.* INTO proposal;
+    EXIT WHEN FOUND;
+    PERFORM interlock.let_lapse(org, of_kind, hash);
+  END LOOP;
+  IF proposal.id IS NULL THEN
+    RAISE EXCEPTION 'the proposal kept ending while it was proposed' USING ERRCODE = 'serialization_failure';
+  END IF;
 
-    -- Each statement has its own snapshot under READ COMMITTED, which one statement with several CTEs would not have.
-    FOR round IN 1 .. 6 LOOP
-      IF round = 6 THEN
-        RAISE EXCEPTION 'the proposal kept ending while it was proposed' USING ERRCODE = 'serialization_failure';
-      END IF;
-      -- Waits for an uncommitted rival, and goes on if that one rolls back.
-      INSERT INTO interlock.proposals AS p
-          (org_id, kind, content_hash, cmd_hash, logical_keys, display_id, lease_until, seen_count, target_state,
-           canon_version)
-        VALUES (org, kinds[i], content_hashes[i], cmd_hashes[i], own_keys, display_ids[i], clock_timestamp() + lease,
-                repeats[i], target_states[i], canon)
-        ON CONFLICT (org_id, kind, content_hash) WHERE state IN ('pending', 'executing', 'interrupted')
-        DO UPDATE SET seen_count = p.seen_count + excluded.seen_count, last_seen_at = clock_timestamp()
-          WHERE p.lease_until IS NULL OR p.lease_until > clock_timestamp()
-        RETURNING p.* INTO proposal;
-      EXIT WHEN FOUND;
-      PERFORM interlock.let_lapse(org, kinds[i], content_hashes[i]);
-    END LOOP;
-
-    relation := CASE WHEN proposal.seen_count > repeats[i] THEN 'in_flight' ELSE 'new' END;
-    IF relation = 'new' AND (cooldown IS NOT NULL OR former_hashes[i] IS NOT NULL) THEN
-      SELECT * INTO answer FROM interlock.yield_to_earlier(proposal, former_hashes[i], cooldown);
-      relation := answer.relation;
-      proposal := answer.earlier;
-    END IF;
-    RETURN NEXT;
-    CONTINUE WHEN relation <> 'new';
-
+  relation := CASE WHEN proposal.seen_count > repeats THEN 'in_flight' ELSE 'new' END;
+  IF relation = 'new' AND (cooldown IS NOT NULL OR former_hash IS NOT NULL) THEN
+    SELECT * INTO answer FROM interlock.yield_to_earlier(proposal, former_hash, cooldown);
+    relation := answer.relation;
+    proposal := answer.earlier;
+  END IF;
+  RETURN NEXT;
+  IF relation = 'new' THEN
     INSERT INTO interlock.proposal_payloads (org_id, proposal_id, canonical, context)
-      VALUES (org, proposal.id, canonicals[i], contexts[i]);
+      VALUES (org, proposal.id, canonical_form, canonical_context);
     PERFORM pg_notify('interlock_proposals', '');
-    has_neighbours := false;
     FOREACH key IN ARRAY own_keys LOOP
-      has_neighbours := has_neighbours OR EXISTS (
-        SELECT FROM interlock.proposal_targets t
-        WHERE t.org_id = org AND t.target = interlock.target_of(key) AND t.proposal_id <> proposal.id);
-      INSERT INTO interlock.proposal_targets (org_id, target, logical_key, proposal_id)
+      INSERT INTO interlock.proposal_targets AS own (org_id, target, logical_key, proposal_id)
         VALUES (org, interlock.target_of(key), key, proposal.id)
-        ON CONFLICT DO NOTHING;
+        RETURNING EXISTS (
+          SELECT FROM interlock.proposal_targets t
+          WHERE t.org_id = own.org_id AND t.target = own.target AND t.proposal_id <> own.proposal_id)
+        INTO is_near;
+      has_neighbours := has_neighbours OR is_near;
     END LOOP;
     IF has_neighbours THEN
-      RETURN QUERY SELECT i, n.relation, n.proposal FROM interlock.neighbours_of(proposal, neighbours) AS n;
+      RETURN QUERY SELECT n.relation, n.proposal FROM interlock.neighbours_of(proposal, neighbours) AS n;
     END IF;
+  END IF;
+  restored := set_config('app.current_org_id', scope, true);
+END
+$$;
+
+-- The arrays hold one element a proposal, in (kind, content_hash) order, so that two batches lock alike; the logical
+-- keys of all stand in `keys`, those of a proposal end at its place in `last_keys`. Answers by place.
+CREATE OR REPLACE FUNCTION interlock.propose_many(
+  org text, kinds text[], hashes bytea[], former_hashes bytea[], short_hashes text[], keys text[], last_keys integer[],
+  labels text[], canonical_forms bytea[], canonical_contexts bytea[], fingerprints bytea[], repeats integer[],
+  canon smallint, lease interval, cooldown interval, neighbours integer
+) RETURNS TABLE (place integer, relation text, proposal interlock.proposals) LANGUAGE plpgsql AS $$
+BEGIN
+  FOR i IN 1 .. cardinality(kinds) LOOP
+    RETURN QUERY SELECT i, p.relation, p.proposal FROM interlock.propose(
+      org, kinds[i], hashes[i], former_hashes[i], short_hashes[i], keys[coalesce(last_keys[i - 1], 0) + 1 : last_keys[i]],
+      labels[i], canonical_forms[i], canonical_contexts[i], fingerprints[i], repeats[i], canon, lease, cooldown,
+      neighbours) AS p;
   END LOOP;
 END
 $$;

@@ -26,11 +26,11 @@ class Acquisition:
 
     """
 
-    __slots__ = ("_connection", "_frame", "_pool", "_timeout")
+    __slots__ = ("_connection", "_pool", "_timeout", "frame")
 
     def __init__(self, pool: RolePool, frame: TenantContext | None = None, timeout: float | None = None) -> None:
         self._pool = pool
-        self._frame = frame
+        self.frame = frame
         self._timeout = timeout
         self._connection: TenantConnection | None = None
 
@@ -38,9 +38,9 @@ class Acquisition:
         return self._take().__await__()
 
     async def _take(self) -> TenantConnection:
-        if self._frame is not None:
-            frame_allows(self._frame)
-        return await self._pool.checkout(self._frame, self._timeout)
+        if self.frame is not None:
+            frame_allows(self.frame)
+        return await self._pool.checkout(self.frame, self._timeout)
 
     async def __aenter__(self) -> TenantConnection:
         if self._connection is not None:

@@ -25,6 +25,7 @@ from interlock.tenancy.sealing import Sealer
 from interlock.tenancy.selftest import why_not_pipelined
 from interlock.tenancy.session import run_unscoped
 from interlock.tenancy.stats import Counters
+from interlock.tenancy.tenant_lane import TenantLane
 from interlock.tenancy.transaction import Transaction
 
 logger = logging.getLogger("interlock.tenancy")
@@ -68,12 +69,25 @@ class Opened:
     tenant: RolePool
     admin: RolePool
     lane: SystemLane
+    tenant_lane: TenantLane
     mode_reason: str
 
     async def close(self) -> None:
-        """Close the lane first, since it holds connections of the admin pool."""
+        """Close the system lane first, since it holds connections of the admin pool."""
         await self.lane.close()
-        await asyncio.gather(self.tenant.close(), self.admin.close())
+        await asyncio.gather(self.tenant.close(), self.tenant_lane.close(), self.admin.close())
+
+    async def expire(self) -> None:
+        """Replace every session at its next use."""
+        self.tenant_lane.expire()
+        await self.tenant.expire()
+        await self.admin.expire()
+
+    def terminate(self) -> None:
+        """Close every session at once."""
+        self.tenant_lane.terminate()
+        self.tenant.terminate()
+        self.admin.terminate()
 
 
 @dataclass(frozen=True)
@@ -118,7 +132,7 @@ async def open_pools(plan: Plan) -> Opened:
     admin_mode, _ = _choose(plan, admin)
     admin_pool = _pool(plan, plan.admin_dsn, plan.admin_options, admin_mode, vet_admin, None)
     await run_unscoped(_open_both(tenant_pool, admin_pool))
-    return Opened(tenant_pool, admin_pool, SystemLane(admin_pool), reason)
+    return Opened(tenant_pool, admin_pool, SystemLane(admin_pool), TenantLane(tenant_pool), reason)
 
 
 async def _look(plan: Plan, name: str, dsn: str, options: dict[str, Any]) -> _Look:

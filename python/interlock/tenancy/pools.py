@@ -28,6 +28,7 @@ from interlock.tenancy.trace import record_refusal
 
 if TYPE_CHECKING:
     from interlock.tenancy.connection import TenantConnection
+    from interlock.tenancy.system_statements import TenantStatement
 
 _default: TenantPools | None = None
 
@@ -140,6 +141,10 @@ class TenantPools:
     def _call(self, method: str, *args: Any, **options: Any) -> Coroutine[Any, Any, Any]:
         return _run_on(self.acquire(), method, args, options)
 
+    def fetch_own(self, statement: TenantStatement, *args: Any) -> Coroutine[Any, Any, list[Any]]:
+        """Run one of Interlock's own statements for the tenant of the current scope, without a checkout."""
+        return self._running().tenant_lane.fetch(self.acquire(), statement, *args)
+
     # --- life
 
     def stats(self) -> TenantPoolsStats:
@@ -159,16 +164,13 @@ class TenantPools:
 
     async def expire_connections(self) -> None:
         """Replace every connection at its next release or acquire, as after a change of a password."""
-        opened = self._running()
-        await opened.tenant.expire()
-        await opened.admin.expire()
+        await self._running().expire()
 
     def terminate(self) -> None:
         """Close every connection at once."""
         self._retire()
         if self._opened is not None:
-            self._opened.tenant.terminate()
-            self._opened.admin.terminate()
+            self._opened.terminate()
 
     async def close(self) -> None:
         """Wait until every connection is released, then close them all."""

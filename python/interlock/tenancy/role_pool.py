@@ -146,6 +146,17 @@ class RolePool:
             raise
         return connection
 
+    async def open_like_pooled(self) -> asyncpg.Connection:
+        """Log in outside the pool, with what the user's ``init`` does to every session of it."""
+        connection = await self.open_apart()
+        if self._user_init is not None:
+            try:
+                await run_unscoped(self._user_init(connection))
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
+
     def lent(self, connection: TenantConnection) -> bool:
         """Whether the connection was taken from this pool."""
         return isinstance(connection, TenantConnection) and connection._checkout.mode is self.mode

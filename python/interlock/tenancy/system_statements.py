@@ -1,4 +1,4 @@
-"""What the private lane accepts, and nothing else. Needs no driver, so that whoever names a statement needs none."""
+"""What the private lanes accept, and nothing else. Needs no driver, so that whoever names a statement needs none."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ class SystemStatement(enum.Enum):
         "WHERE key = $1 AND fired AND ($2::bigint IS NULL OR epoch = $2) RETURNING epoch"
     )
     LIMIT_LOCK_WAIT = "SELECT set_config('lock_timeout', $1, true)"
+
+
+class TenantStatement(enum.Enum):
+    """Base of what the lane of the tenant role runs: constant statements, whose first parameter is the org."""
 
 
 class SystemChannel(enum.Enum):

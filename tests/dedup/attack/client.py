@@ -118,10 +118,12 @@ class Client:
     async def in_transaction(self, *, kill: bool) -> None:
         proposal = self.proposal()
         self.ask(proposal, commits=False)
-        arguments = store_rows.Batch.of([proposal]).arguments(None)
+        arguments = store_rows.arguments_of(proposal, None, None)
         try:
             async with self.pools.transaction() as connection:
-                await connection.fetch(store_rows.PROPOSE, *arguments, timedelta(seconds=60), None, 10)
+                await connection.fetch(
+                    store_rows.Propose.ONE.value, current_org_id(), *arguments, timedelta(seconds=60), None, 10
+                )
                 if kill:
                     os.kill(os.getpid(), signal.SIGKILL)
                 raise RollBackError
