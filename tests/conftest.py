@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -60,6 +67,65 @@ async def tenant_database(postgres_cluster: EmbeddedPostgres, database: str, dat
     finally:
         await owner.close()
     return found
+
+
+PGBOUNCER = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
+NOBODY = 65534
+
+
+@pytest.fixture
+def pooler(
+    postgres_cluster: EmbeddedPostgres, tenant_database: TenantDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """Addresses of both roles through a real PgBouncer in transaction pooling, with one server session each."""
+    if PGBOUNCER is None:
+        pytest.skip("pgbouncer is not installed (apt install pgbouncer)")
+    folder = Path(postgres_cluster.dsn().split("host=")[1].split("&")[0].replace("%2F", "/"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = folder / f"pgbouncer-{port}.ini"
+    users = folder / f"users-{port}.txt"
+    users.write_text('"interlock_app" ""\n"interlock_admin" ""\n')
+    config.write_text(
+        f"""
+[databases]
+{tenant_database.name} = host={folder} port={postgres_cluster.port} dbname={tenant_database.name}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = trust
+auth_file = {users}
+pool_mode = transaction
+default_pool_size = 1
+ignore_startup_parameters = extra_float_digits
+"""
+    )
+    os.chmod(config, 0o644)
+    os.chmod(users, 0o644)
+    unprivileged = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    process = subprocess.Popen(
+        [PGBOUNCER, "-q", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **unprivileged
+    )
+    try:
+        _wait_for(port, process)
+        address = f"postgresql://{{}}@127.0.0.1:{port}/{tenant_database.name}"
+        yield address.format("interlock_app"), address.format("interlock_admin")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        if process.poll() is not None:
+            pytest.fail("pgbouncer did not start")
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    pytest.fail("pgbouncer does not listen")
 
 
 StartSentry: TypeAlias = Callable[..., list[dict[str, Any]]]

@@ -10,13 +10,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 import pytest
 
 from interlock.tenancy import TenantConnection, TenantPools, TransactionRequired, create_tenant_pools, tenant_scope
-from interlock.tenancy.modes import ModeName
 
 if TYPE_CHECKING:
     from conftest import TenantDatabase
@@ -26,12 +25,24 @@ REFUSALS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncpg.Inte
 CACHED = "SELECT count(*) FROM items WHERE name <> $1"
 ITS_NAME = f"SELECT name FROM pg_prepared_statements WHERE statement = '{CACHED}'"
 
+Pools: TypeAlias = dict[str, TenantPools]  # of each tenant
 Use = Callable[[TenantConnection], Awaitable[Any]]
 
 
-@pytest.fixture(params=["merged", "pipelined", "transaction"])
-def mode(request: pytest.FixtureRequest) -> ModeName:
-    chosen: ModeName = request.param
+BEHIND_A_POOLER = "behind a pooler"
+
+
+@pytest.fixture(
+    params=[
+        "merged",
+        "pipelined",
+        "transaction",
+        pytest.param(BEHIND_A_POOLER, marks=pytest.mark.slow),
+    ]
+)
+def way(request: pytest.FixtureRequest) -> str:
+    """The mode, on one connection of one process for both tenants; or two processes whose pooler has one for both."""
+    chosen: str = request.param
     return chosen
 
 
@@ -51,10 +62,19 @@ async def superuser(tenant_database: TenantDatabase) -> AsyncIterator[asyncpg.Co
 
 @pytest.fixture
 async def pools(
-    tenant_database: TenantDatabase, superuser: asyncpg.Connection, mode: ModeName
-) -> AsyncIterator[TenantPools]:
-    async with create_tenant_pools(*tenant_database.dsns, min_size=0, max_size=1, mode=mode) as pools:
-        yield pools
+    request: pytest.FixtureRequest, tenant_database: TenantDatabase, superuser: asyncpg.Connection, way: str
+) -> AsyncIterator[Pools]:
+    if way == BEHIND_A_POOLER:
+        pooler = request.getfixturevalue("pooler")
+        async with (
+            create_tenant_pools(*pooler, min_size=0, max_size=1) as of_a,
+            create_tenant_pools(*pooler, min_size=0, max_size=1) as of_b,
+        ):
+            assert of_a.stats().mode == "transaction"
+            yield {"A": of_a, "B": of_b}
+    else:
+        async with create_tenant_pools(*tenant_database.dsns, min_size=0, max_size=1, mode=way) as both:
+            yield {"A": both, "B": both}
 
 
 # --- what is left
@@ -206,6 +226,7 @@ TOLD: dict[str, set[str]] = {
     # The driver caches no statement there.
     "transaction": {"PREPARE", "PREPARE in a block"} | {"statement_timeout", "idle timeouts", "transaction_timeout"},
 }
+TOLD[BEHIND_A_POOLER] = TOLD["transaction"]
 
 
 # --- what comes first
@@ -261,14 +282,15 @@ FIRST: dict[str, First] = {
 }
 
 
-async def _in(pools: TenantPools, org: str, use: Use) -> Any:
+async def _in(pools: Pools, org: str, use: Use) -> Any:
     """Run ``use`` as the first of a checkout; where the scope is a transaction's, of a transaction."""
+    own = pools[org]
     with tenant_scope(org):
-        async with pools.transaction() if pools.stats().mode == "transaction" else pools.acquire() as connection:
+        async with own.transaction() if own.stats().mode == "transaction" else own.acquire() as connection:
             return await use(connection)
 
 
-async def _outcome(pools: TenantPools, use: Use) -> Any:
+async def _outcome(pools: Pools, use: Use) -> Any:
     try:
         return await _in(pools, "B", use)
     except REFUSALS as error:
@@ -277,7 +299,7 @@ async def _outcome(pools: TenantPools, use: Use) -> Any:
 
 @pytest.mark.parametrize("first", FIRST)
 async def test_the_next_tenant_finds_a_fresh_session(
-    pools: TenantPools, superuser: asyncpg.Connection, mode: ModeName, first: str
+    pools: Pools, superuser: asyncpg.Connection, way: str, first: str
 ) -> None:
     expected = FIRST[first]
     rows = "SELECT name FROM public.items WHERE org_id = $1 ORDER BY name"
@@ -286,7 +308,7 @@ async def test_the_next_tenant_finds_a_fresh_session(
         await _in(pools, "B", lambda connection: connection.fetchval(CACHED, ""))
         with contextlib.suppress(*REFUSALS, TransactionRequired):
             await _in(pools, "A", leave)
-        for _ in range(1 + (left in TOLD[mode])):
+        for _ in range(1 + (left in TOLD[way])):
             found = await _outcome(pools, expected.run)
             if found == expected.returns:
                 break

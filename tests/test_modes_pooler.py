@@ -3,15 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
@@ -24,70 +15,8 @@ from interlock.tenancy import (
     pre_org_resolution_scope,
     tenant_scope,
 )
-from interlock.testing import EmbeddedPostgres
-
-if TYPE_CHECKING:
-    from conftest import TenantDatabase
-
-PGBOUNCER = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
-NOBODY = 65534
-
-pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed (apt install pgbouncer)")
 
 ORG = "SELECT current_setting('app.current_org_id', true)"
-
-
-@pytest.fixture
-def pooler(
-    postgres_cluster: EmbeddedPostgres, tenant_database: TenantDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, str]]:
-    """Addresses of both roles through a pooler with one server session each."""
-    folder = Path(postgres_cluster.dsn().split("host=")[1].split("&")[0].replace("%2F", "/"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = folder / f"pgbouncer-{port}.ini"
-    users = folder / f"users-{port}.txt"
-    users.write_text('"interlock_app" ""\n"interlock_admin" ""\n')
-    config.write_text(
-        f"""
-[databases]
-{tenant_database.name} = host={folder} port={postgres_cluster.port} dbname={tenant_database.name}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {port}
-unix_socket_dir =
-auth_type = trust
-auth_file = {users}
-pool_mode = transaction
-default_pool_size = 1
-ignore_startup_parameters = extra_float_digits
-"""
-    )
-    os.chmod(config, 0o644)
-    os.chmod(users, 0o644)
-    unprivileged = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-    process = subprocess.Popen(
-        [str(PGBOUNCER), "-q", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **unprivileged
-    )
-    try:
-        _wait_for(port, process)
-        address = f"postgresql://{{}}@127.0.0.1:{port}/{tenant_database.name}"
-        yield address.format("interlock_app"), address.format("interlock_admin")
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(10)
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(200):
-        if process.poll() is not None:
-            pytest.fail("pgbouncer did not start")
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    pytest.fail("pgbouncer does not listen")
 
 
 async def test_auto_finds_the_pooler_and_carries_the_scope_in_transactions(pooler: tuple[str, str]) -> None:

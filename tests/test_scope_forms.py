@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import functools
 import gc
+import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
@@ -252,3 +253,37 @@ async def test_spawned_work_cancelled_before_its_first_step_warns_of_nothing() -
     with pytest.raises(asyncio.CancelledError):
         await task
     gc.collect()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks start eagerly from Python 3.12 on")
+async def test_tasks_that_start_eagerly() -> None:
+    """They run up to their first await inside the call that makes them, and leave no scope behind in the caller."""
+    release = asyncio.Event()
+
+    async def work() -> tuple[object, object]:
+        before = current_org_id()
+        await release.wait()
+        return before, current_org_id()
+
+    async def opens(org: str) -> object:
+        with tenant_scope(org):
+            await asyncio.sleep(0)
+            return current_org_id()
+
+    async def at_once() -> object:
+        return current_org_id()
+
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)
+    try:
+        with tenant_scope("A"):
+            spawned, bare = spawn_scoped(work()), asyncio.create_task(work())
+            assert await spawn_scoped(at_once()) == "A"
+        of_b = asyncio.create_task(opens("B"))
+        assert current_scope() is None
+        release.set()
+        ended, *others = await asyncio.gather(bare, spawned, of_b, return_exceptions=True)
+    finally:
+        loop.set_task_factory(None)
+    assert isinstance(ended, ScopeEnded)
+    assert others == [("A", "A"), "B"]

@@ -111,6 +111,28 @@ class Checkout:
         seal = "" if self.seal is None or self.mode.transactional else self.seal.sign(self.session.pid)
         await self.mode.enter(self.session, self.org_text, seal)
 
+    async def reset(self, timeout: float | None) -> None:
+        """Reset the session as between two checkouts, and set the scope again.
+
+        Raises:
+            asyncpg.ConnectionDoesNotExistError: it held what no reset undoes, and was closed.
+
+        """
+        await self.send(self.connection.reset, (), {"timeout": timeout})
+        await self.mode.leave(self.session)
+        try:
+            await self.enter()
+        except SessionRefused:
+            raise self._refused("session") from None
+
+    def _refused(self, what: str) -> asyncpg.ConnectionDoesNotExistError:
+        """Close and count a session with a statement prepared in SQL; return what to tell of it."""
+        self.give_up()
+        self.mode.counters.sessions_refused += 1
+        return asyncpg.ConnectionDoesNotExistError(
+            f"the {what} held a statement prepared in SQL and was closed, see stats().sessions_refused: try again"
+        )
+
     @property
     def org_text(self) -> str:
         """The canonical org id; empty for a frame that belongs to no tenant."""
@@ -148,18 +170,14 @@ class Checkout:
         if carries:
             try:
                 await self.mode.enter_transaction(self.session, self.org_text, self.seal, options)
+            except SessionRefused:
+                raise self._refused("pooled session") from None
             except BaseException as error:
                 # A transaction without its scope is open: nobody shall use it.
                 self.give_up()
                 if isinstance(error, asyncpg.InternalClientError):
                     raise ended_by_the_server() from error
-                if not isinstance(error, SessionRefused):
-                    raise
-                self.mode.counters.sessions_refused += 1
-                raise asyncpg.ConnectionDoesNotExistError(
-                    "the pooled session held a statement prepared in SQL and was closed, see "
-                    "stats().sessions_refused: try again"
-                ) from None
+                raise
             self._in_scope = True
 
     def give_up(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 from asyncpg import connection as asyncpg_connection
 
-from interlock.tenancy.callbacks import Callbacks
+from interlock.tenancy.callbacks import Callbacks, Topic
 from interlock.tenancy.chaining import put_behind
 from interlock.tenancy.statements import GuardedCursorFactory, GuardedStatement
 
@@ -29,6 +29,19 @@ def _statement(name: str) -> Callable[..., Awaitable[Any]]:
     def guarded(self: TenantConnection, *args: Any, **kwargs: Any) -> Awaitable[Any]:
         checkout = self._checkout
         return checkout.send(getattr(checkout.connection, name), args, kwargs)
+
+    return guarded
+
+
+def _codec(name: str) -> Callable[..., Awaitable[Any]]:
+    """A change of how a type is read and written, which no reset undoes: the session is closed at the release."""
+    send = _statement(name)
+
+    @functools.wraps(getattr(asyncpg.Connection, name))
+    def guarded(self: TenantConnection, *args: Any, **kwargs: Any) -> Awaitable[Any]:
+        sent = send(self, *args, **kwargs)
+        self._checkout.session.has_other_codecs = True
+        return sent
 
     return guarded
 
@@ -88,9 +101,9 @@ class TenantConnection(_ProxyBase):  # type: ignore[misc]
     copy_from_query = _statement("copy_from_query")
     copy_to_table = _copy_in("copy_to_table")
     copy_records_to_table = _copy_in("copy_records_to_table")
-    set_type_codec = _statement("set_type_codec")
-    reset_type_codec = _statement("reset_type_codec")
-    set_builtin_type_codec = _statement("set_builtin_type_codec")
+    set_type_codec = _codec("set_type_codec")
+    reset_type_codec = _codec("reset_type_codec")
+    set_builtin_type_codec = _codec("set_builtin_type_codec")
     reload_schema_state = _statement("reload_schema_state")
     _prepare_statement = _statement("prepare")
     _add_listener = _statement("add_listener")
@@ -110,10 +123,8 @@ class TenantConnection(_ProxyBase):  # type: ignore[misc]
         return GuardedTransaction(self._checkout, self._checkout.connection.transaction(**options), options)
 
     async def reset(self, *, timeout: float | None = None) -> None:
-        """Reset the session as asyncpg does, and enter the scope again."""
-        self._checkout.permit()
-        await self._checkout.connection.reset(timeout=timeout)
-        await self._checkout.enter()
+        """Reset the session as between two checkouts, and enter the scope again."""
+        await self._checkout.reset(timeout)
 
     # --- listeners: called with this object, in the scope that added them
 
@@ -128,27 +139,45 @@ class TenantConnection(_ProxyBase):  # type: ignore[misc]
 
     def add_log_listener(self, callback: Callable[..., Any]) -> None:
         """Call ``callback`` for server messages; it runs in the context of this call."""
-        self._checkout.connection.add_log_listener(self._listening.add("log", callback))
+        self._checkout.connection.add_log_listener(self._listening.add(Topic.LOG, callback))
 
     def remove_log_listener(self, callback: Callable[..., Any]) -> None:
         """Stop what :meth:`add_log_listener` began."""
-        if (wrapped := self._listening.remove("log", callback)) is not None:
+        if (wrapped := self._listening.remove(Topic.LOG, callback)) is not None:
             self._checkout.connection.remove_log_listener(wrapped)
 
     def add_termination_listener(self, callback: Callable[..., Any]) -> None:
         """Call ``callback`` when the connection ends; it runs in the context of this call."""
-        self._checkout.connection.add_termination_listener(self._listening.add("termination", callback))
+        self._checkout.connection.add_termination_listener(self._listening.add(Topic.TERMINATION, callback))
 
     def remove_termination_listener(self, callback: Callable[..., Any]) -> None:
         """Stop what :meth:`add_termination_listener` began."""
-        if (wrapped := self._listening.remove("termination", callback)) is not None:
+        if (wrapped := self._listening.remove(Topic.TERMINATION, callback)) is not None:
             self._checkout.connection.remove_termination_listener(wrapped)
+
+    def add_query_logger(self, callback: Callable[..., Any]) -> None:
+        """Call ``callback`` with a record of each query, until the release; it runs in the context of this call."""
+        self._checkout.connection.add_query_logger(self._listening.add(Topic.QUERY, callback))
+
+    def remove_query_logger(self, callback: Callable[..., Any]) -> None:
+        """Stop what :meth:`add_query_logger` began."""
+        if (wrapped := self._listening.remove(Topic.QUERY, callback)) is not None:
+            self._checkout.connection.remove_query_logger(wrapped)
+
+    # A context manager over these two.
+    query_logger = asyncpg.Connection.query_logger
 
     @property
     def _listening(self) -> Callbacks:
         if self._callbacks is None:
             self._callbacks = Callbacks(self)
         return self._callbacks
+
+    def _loan_ends(self) -> Any:
+        """Return what the pool takes back; None the second time."""
+        if self._callbacks is not None:
+            self._callbacks.end()
+        return self._checkout.surrender()
 
     # --- everything else
 

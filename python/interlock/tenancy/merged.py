@@ -7,6 +7,7 @@ import contextvars
 import logging
 from typing import TYPE_CHECKING, ClassVar
 
+from interlock.errors import ModeUnavailable
 from interlock.tenancy.literals import quote_literal
 from interlock.tenancy.modes import BROKEN, Mode, ModeName, SessionRefused, reset_statements
 
@@ -30,6 +31,8 @@ _INTACT = (
     "AND pg_catalog.count(*) OPERATOR(pg_catalog.>=) {cached}"
 )
 _IS_INTACT = "SELECT 1"
+# A name of its own: without a cache for statements the driver gives none.
+_SENTINEL = "interlock_sentinel"
 
 
 class Merged(Mode):
@@ -43,9 +46,20 @@ class Merged(Mode):
         self._timer: asyncio.TimerHandle | None = None
 
     async def connected(self, session: Session) -> None:
-        """Prepare a statement whose only use is to be found there later."""
-        statement = await session.connection.prepare("SELECT 'interlock'")
-        session.sentinel = statement.get_name(), statement
+        """Prepare a statement whose only use is to be found there later.
+
+        Raises:
+            ModeUnavailable: a new session is refused already, and so would be every other.
+
+        """
+        session.sentinel = await session.connection.prepare("SELECT 'interlock'", name=_SENTINEL)
+        try:
+            await self._send(session, "")
+        except SessionRefused:
+            raise ModeUnavailable(
+                "`init` has prepared or dropped a statement in SQL, which another could stand in for: use "
+                "connection.prepare()"
+            ) from None
         session.connection.add_termination_listener(lambda _: self._idle.discard(session))
 
     async def enter(self, session: Session, org: str, seal: str) -> None:
@@ -63,11 +77,7 @@ class Merged(Mode):
             await self.renew(session, seal)
 
     async def leave(self, session: Session) -> None:
-        """Clean the session later, if nobody takes it within half a second; close it if that would not help."""
-        if session.misses_statement:
-            self.counters.sessions_refused += 1
-            session.connection.terminate()
-            return
+        """Clean the session later, if nobody takes it within half a second."""
         session.idle_since = asyncio.get_running_loop().time()
         self._idle.add(session)
         self._schedule()
@@ -87,7 +97,7 @@ class Merged(Mode):
             for name, value in session.settings
         )
         reset = "; ".join(reset_statements(session.connection))
-        intact = _INTACT.format(sentinel=quote_literal(session.sentinel[0]), cached=session.cached_statements() + 1)
+        intact = _INTACT.format(sentinel=quote_literal(_SENTINEL), cached=session.cached_statements() + 1)
         answer = await session.connection.execute(f"{reset}; {settings}{scope}{intact}")
         if answer != _IS_INTACT:
             raise SessionRefused

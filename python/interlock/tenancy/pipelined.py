@@ -171,7 +171,7 @@ class Pipelined(Mode):
         channel = _channel(session)
         # In another encoding, the first statement after the reset would be misread: it is written before the driver
         # hears that the encoding is the old one again.
-        if session.misses_statement or channel.was_prepared_by_sql() or session.in_other_encoding():
+        if channel.was_prepared_by_sql() or session.in_other_encoding():
             self.counters.sessions_refused += 1
             session.connection.terminate()
             return

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Generator, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -40,6 +41,7 @@ class TenantPools:
         self._plan = plan
         self._is_default = default
         self._opened: Opened | None = None
+        self._opening = asyncio.Lock()
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self._open().__await__()
@@ -54,8 +56,9 @@ class TenantPools:
 
     async def _open(self) -> Self:
         global _default
-        if self._opened is None:
-            self._opened = await open_pools(self._plan)
+        async with self._opening:
+            if self._opened is None:
+                self._opened = await open_pools(self._plan)
         if self._is_default:
             _default = self
         return self

@@ -133,6 +133,8 @@ class RolePool:
         connection = TenantConnection(checkout)
         if self._user_setup is not None:
             await self._user_setup(connection)
+            # It has set them for every checkout alike.
+            session.has_other_codecs = False
         self.counters.checkouts += 1
         return connection
 
@@ -168,12 +170,11 @@ class RolePool:
             asyncpg.InterfaceError: an operation is still under way on it; the session is closed.
 
         """
-        checkout = connection._checkout
-        proxy = checkout.surrender()
+        proxy = connection._loan_ends()
         if proxy is None:
             return
         try:
-            await self._give_back(checkout, proxy, timeout)
+            await self._give_back(connection._checkout, proxy, timeout)
         finally:
             self._wanted -= 1
 
@@ -220,7 +221,11 @@ class RolePool:
                 await run_unscoped(self._user_reset(connection))
             session: Session = connection.interlock_session  # type: ignore[attr-defined]
             session.in_use = False
-            await self.mode.leave(session)
+            if session.misses_statement or session.has_other_codecs:
+                self.counters.sessions_refused += 1
+                connection.terminate()
+            else:
+                await self.mode.leave(session)
         except BaseException:
             self.counters.resets_failed += 1
             raise

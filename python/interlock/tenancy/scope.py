@@ -17,7 +17,6 @@ anything, while the current frame is dead             ``ScopeEnded``
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
@@ -140,8 +139,8 @@ def spawn_scoped(coroutine: Coroutine[Any, Any, T], *, name: str | None = None) 
     except BaseException:
         coroutine.close()
         raise
-    context = contextvars.copy_context()
-    task = context.run(asyncio.get_running_loop().create_task, _in_scope(scope, coroutine), name=name, context=context)
+    # The task copies the context; to enter a copy made here would be too early for a task that starts eagerly.
+    task = asyncio.get_running_loop().create_task(_in_scope(scope, coroutine), name=name)
     _spawned.add(task)
     task.add_done_callback(_spawned.discard)
     # Cancelled before its first step, the task never touches the coroutine, which then warns.

@@ -34,10 +34,11 @@ class Session:
         settings: (name, value) of what the user's ``init`` set for the session; every reset applies them again.
         reported: what the server reported at the start of the session of the settings that clients may change.
         misses_statement: one of the driver's statements was found to be gone.
+        has_other_codecs: a checkout has changed how the driver reads and writes a type.
         in_use: it is checked out.
         idle_since: loop time of the end of the latest checkout.
         cleaning: the clean-up that is under way while the session sits in the pool.
-        sentinel: the merged mode's own prepared statement, by name; dropped when the object goes.
+        sentinel: the merged mode's own prepared statement, dropped when the object goes.
         channel: the pipelined mode's way to write ahead.
 
     """
@@ -48,10 +49,11 @@ class Session:
     settings: tuple[tuple[str, str], ...] = ()
     reported: dict[str, str] = field(default_factory=dict)
     misses_statement: bool = False
+    has_other_codecs: bool = False
     in_use: bool = False
     idle_since: float = 0.0
     cleaning: asyncio.Task[None] | None = field(default=None, repr=False)
-    sentinel: tuple[str, object] = ("", None)
+    sentinel: object = field(default=None, repr=False)
     channel: Channel | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ class Counters:
         resets_failed: sessions closed because what a checkout left could not be undone.
         preludes_failed: sessions closed because the scope could not be set.
         sessions_refused: sessions closed because of what no reset undoes: a statement prepared or dropped in SQL,
-            another encoding.
+            another encoding, another codec for a type.
 
     """
 
