@@ -121,6 +121,7 @@ class Calibration:
             exchange = await self.world.call(self.org, endpoint, template=full, given=given, purpose="calibration")
             if exchange.response.ok:
                 self._keep(endpoint, referring(full, [leaf.key for leaf in given]), exchange, learned.prelude)
+                self.learned[endpoint.name].optional = frozenset(leaf.key for leaf in missing)
                 return
 
     def _ids_for(self, leaf: Leaf, endpoint: Endpoint) -> list[Any]:

@@ -17,6 +17,7 @@ Facts = dict[str, Any]
 
 MAX_FACTS = 3000
 _CANARY = re.compile(r"qz7k[a-z2-7]{4,14}", re.IGNORECASE)
+_LINE = re.compile(r"\r?\n|(?<=>)(?=<)")  # of text, or an element: one that tells the time says nothing of the others
 _VOLATILE_HEADERS = frozenset({"date", "server", "content-length", "x-process-time", "x-response-time", "set-cookie"})
 _MISSING = object()
 
@@ -40,7 +41,9 @@ def facts(response: Response, replaced: Iterable[str] = (), *, plain: bool = Tru
         if key not in _VOLATILE_HEADERS:
             found[f"header {key}"] = _scalar(simple(value))
     if response.json is None:
-        found["body"] = simple(response.content.decode("utf-8", "replace"))
+        lines = _LINE.split(response.told.decode("utf-8", "replace"))
+        for number, line in enumerate(lines[:MAX_FACTS], 1):
+            found[f"body line {number}" if len(lines) > 1 else "body"] = simple(line)
         return found
     waiting: list[tuple[str, Any]] = [("$", response.json)]
     while waiting and len(found) < MAX_FACTS:

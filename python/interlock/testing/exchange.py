@@ -114,6 +114,12 @@ class Response:
             return _inflate(self.body) or self.body
         return self.body
 
+    @cached_property
+    def told(self) -> bytes:
+        """What is compared: the members of an archive, whose own bytes hold when it was packed; else the content."""
+        members = [text for _, text in _zip_members(self.content)] if self.content.startswith(_ZIP) else []
+        return b"\n".join(members) or self.content
+
     def surfaces(self) -> Iterator[tuple[str, bytes]]:
         """Every place where something can surface: headers, body, archive members, log records."""
         for key, value in self.headers:

@@ -21,6 +21,7 @@ ORG_LIMIT = SERIAL_LIMIT = 1 << 20
 TOKEN = 18  # length of a token
 CUT = 8  # length of a cut token that still names its org
 CANARY = "qz7k"  # what every token begins with
+OMITTED = object()  # what a leaf is filled with that is to be left out
 _UNUSED = "90909090"
 _ALPHABETS: dict[Callable[[str], bool], list[str]] = {
     str.isdecimal: list("0123456789"),
@@ -215,9 +216,10 @@ def _fill(value: Any, value_of: Callable[[Leaf], Any]) -> Any:
     if isinstance(value, Leaf):
         return value_of(value)
     if isinstance(value, dict):
-        return {key: _fill(below, value_of) for key, below in value.items()}
+        filled = {key: _fill(below, value_of) for key, below in value.items()}
+        return {key: below for key, below in filled.items() if below is not OMITTED}
     if isinstance(value, list):
-        return [_fill(below, value_of) for below in value]
+        return [below for below in (_fill(one, value_of) for one in value) if below is not OMITTED]
     return value
 
 

@@ -15,7 +15,7 @@ from interlock.testing.exchange import Exchange, Request, Response
 from interlock.testing.knowledge import Knowledge, Observation
 from interlock.testing.payloads import Leaf, Template
 from interlock.testing.routes import Endpoint
-from interlock.testing.values import FileText, Mint, carry, is_file, random_reference, render
+from interlock.testing.values import OMITTED, FileText, Mint, carry, is_file, random_reference, render
 from interlock.testing.verdicts import Coverage
 
 MAX_SUPPLY = 4
@@ -64,12 +64,13 @@ class Transport(Protocol):
 class Learned:
     """What calibration found out about one endpoint: which template it accepts and where its references come from.
 
-    ``prelude`` are the endpoints to call first with a new row; a ``public`` endpoint refuses whoever has credentials
+    ``optional`` are references it accepts but also does without, such as the parent of the first folder; ``prelude`` are the endpoints to call first with a new row; a ``public`` endpoint refuses whoever has credentials
     (a sign-up, a log-in); one that ``streams`` does not end by itself; one that ``ends_session`` is called once only.
     """
 
     template: Template
     sources: dict[str, tuple[str, str]] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
     prelude: tuple[str, ...] = ()
     works: bool = False
     public: bool = False
@@ -152,6 +153,8 @@ class World:
                 value = given[leaf]
             elif leaf.reference:
                 seen = self.own(org, endpoint, leaf)
+                if seen is None and learned is not None and leaf.key in learned.optional:
+                    return OMITTED
                 if seen is not None:
                     origins.append(seen.exchange)
                 value = seen.value if seen is not None else self._unknown(org, endpoint, leaf)
