@@ -21,6 +21,7 @@ from interlock.testing.world import Learned, Org, World
 PASSES = 4
 CANDIDATES = 8
 MAX_ATTEMPTS, MAX_GUESSES, MAX_GUESSED, MAX_REFUSALS = 80, 20, 5, 12
+HAND_READ = ("application/x-www-form-urlencoded", "multipart/form-data", "text/csv", "application/x-ndjson")
 _LEAVING = re.compile(r"log-?out|sign-?out|session|revoke|rotate|deactivate|terminate", re.IGNORECASE)
 _HOPELESS = frozenset({401, 403, 405, 426, 503})
 _STALE = frozenset({412, 428})
@@ -235,6 +236,9 @@ class Calibration:
         others = [self._template(endpoint, one) for one in (Plain(nth=1), Plain(vary=False), Plain(examples=True))]
         for template in others:
             yield template, {}
+        if endpoint.body is None and full.body is not None:  # read by hand: the model does not say what it takes
+            for media_type in HAND_READ:
+                yield replace(full, media_type=media_type), {}
         for template in (full, least, *others):
             for given in islice(self._guesses(template, endpoint), MAX_GUESSES):
                 yield template, given

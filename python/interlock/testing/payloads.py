@@ -16,6 +16,7 @@ from interlock.testing.routes import Endpoint
 
 MAX_DEPTH = 6
 MAX_LEAVES = 400
+MAX_LOOKED_UP = 12
 MIN_VARIETY, MAX_VARIETY = 8, 900
 _SIZE = re.compile(
     r"limit|size|count|n|times|repeat|page|per_page|offset|skip|days|hours|minutes|depth", re.IGNORECASE
@@ -208,6 +209,9 @@ class TemplateBuilder:
             inner = values if isinstance(values, dict) else {"type": "string"}
             if self.chooser.size(schema.get("minProperties", 0), 1):
                 chosen["note"] = self._value(inner, definitions, place, "note", f"{path}.note", depth + 1)
+                looked_up = [] if isinstance(values, dict) and values else names(self.endpoint.handler)
+                for name in looked_up[:MAX_LOOKED_UP]:
+                    chosen[name] = self._leaf({}, place, name, f"{path}.{name}")
         return chosen
 
     def _array(self, schema: Schema, definitions: Schema, place: str, name: str, path: str, depth: int) -> list[Any]:

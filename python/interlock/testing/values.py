@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import json
 import random
 import re
@@ -185,7 +187,11 @@ def encode_body(value: Any, media_type: str) -> tuple[str, bytes]:
     if media_type == "application/x-www-form-urlencoded":
         return media_type, urlencode([pair for name, part in value.items() for pair in _pairs(name, part)]).encode()
     if media_type.endswith("json"):
-        return media_type, json.dumps(value).encode()
+        return media_type, json.dumps(value).encode() + (b"\n" if media_type.endswith("ndjson") else b"")
+    if media_type == "text/csv":
+        rows = io.StringIO()
+        csv.writer(rows).writerows([value.keys(), map(_text, value.values())])
+        return media_type, rows.getvalue().encode()
     return media_type, _text(value).encode()
 
 
