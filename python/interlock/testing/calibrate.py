@@ -130,8 +130,11 @@ class Calibration:
         if leaf.reference:
             return self._one_of_each_source(leaf, endpoint)
         wanted = replace(leaf, reference=True)
-        seen = [self.org.knowledge.latest(one, wanted) for one in self._served()]
-        return [*dict.fromkeys(one.value for one in seen if one is not None), None]
+        places = [*self._served(), *self.org.knowledge.identities()]
+        seen = [self.org.knowledge.latest(one, wanted) for one in dict.fromkeys(places)]
+        ids = [*dict.fromkeys(one.value for one in seen if one is not None)]
+        # A text is a text first: that it may also be an id does not make it a reference.
+        return [None, *ids] if leaf.schema.get("type") == "string" else [*ids, None]
 
     def _served(self) -> dict[tuple[str, str], None]:
         """Where the references of other endpoints are taken from: what is found there is an id, whatever its name."""

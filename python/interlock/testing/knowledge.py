@@ -114,6 +114,10 @@ class Knowledge:
                 return seen
         return None
 
+    def identities(self) -> Iterator[tuple[str, str]]:
+        """The places that give out an id of something, by what they call it."""
+        return ((seen.endpoint, seen.path) for seen in self._seen if seen.key.lower() in _IDENTITY)
+
     def values(self) -> Iterator[Observation]:
         """Everything remembered, newest first."""
         return reversed(self._seen)

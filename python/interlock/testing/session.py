@@ -84,6 +84,7 @@ class Session:
         self.discovery: Discovery = protocol_discovery(options.protocol) if options.protocol else discover(options.app)
         self._paths = [one.pattern for one in self.discovery.endpoints if one.path_parameters]
         self._public: set[bytes] = set()
+        self._clocks: set[str] = set()
         self.unconfirmed: list[str] = []
         self.cut_short = False
         self._run_seed = 0
@@ -249,7 +250,7 @@ class Session:
         template = await self._accepted(world, endpoint, plan.template)
         story = Story(world, self.lasting, self.seed_order, self._oracles(), self.truth, self.create_org, template)
         world.public |= self._public
-        story.restful = restful
+        story.restful, story.clocks = restful, self._clocks
         story.hints = self.discovery.looked_up
         try:
             if endpoint is None:

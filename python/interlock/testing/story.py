@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from interlock.testing.oracles.base import Oracle
 
 REST_SECONDS, QUIET_SECONDS, MAX_RESTS = 0.1, 0.5, 40
+TICK_SECONDS = 1.1
 
 
 class Story:
@@ -46,6 +47,7 @@ class Story:
         self.template = template
         self.hints: Sequence[str] = ()
         self.restful = False
+        self.clocks: set[str] = set()
         self._create_org = create_org
         self.attacker = Attacker(self)
         self.a: Org
@@ -108,6 +110,8 @@ class Story:
             await self.world.supply(org, endpoint)
             if endpoint in self.readable():
                 await self.world.call(org, endpoint, purpose=f"{org.name} reads its own")  # a cursor, a tag
+            elif endpoint in self.seed_order:
+                await self.world.call(org, endpoint, purpose=f"{org.name} has data")  # a name, the parent of the next
         await self.learn_identifiers()
         for oracle in self.oracles:
             await oracle.probe(self, endpoint)
@@ -210,7 +214,7 @@ class Story:
         if self.restful and not (self.truth is not None and self.truth.tables):
             await self.snapshot(endpoint)  # makes what it reads, where there is none yet: a job, which then runs
             await asyncio.sleep(QUIET_SECONDS)
-            return await self.snapshot(endpoint)
+            return await self._without_clocks(endpoint)
         found = await self.snapshot(endpoint)
         quiet = 0.0
         for _ in range(MAX_RESTS if self.restful else 0):
@@ -221,6 +225,16 @@ class Story:
             if quiet >= QUIET_SECONDS:
                 break
         return found
+
+    async def _without_clocks(self, endpoint: Endpoint | None) -> Snapshot:
+        """A snapshot, having noted what moves because time passes: it says nothing in this run."""
+        looks = [await self.snapshot(endpoint)]
+        for _ in range(2):  # a job that ends moves once
+            await asyncio.sleep(TICK_SECONDS)
+            looks.append(await self.snapshot(endpoint))
+        first, second, third = looks
+        self.clocks |= {*first.changed(second, self.a)} & {*second.changed(third, self.a)}
+        return await self.snapshot(endpoint)
 
     async def learn_identifiers(self) -> Snapshot:
         """Take the identifiers of both orgs' rows from the database: exact, where responses show only some."""

@@ -16,6 +16,7 @@ from interlock.testing.story import Story
 MAX_MEMBERS, MAX_WORDS = 8, 10
 _SIZE = re.compile(r"limit|size|per_?page|page_?size|count|first|take|top|max_?results", re.IGNORECASE)
 _PAGE = re.compile(r"page|p|page_?(?:number|no|index)|offset|skip|start", re.IGNORECASE)
+_FIELDS = re.compile(r"field|select|only|column|include|expand|embed|with", re.IGNORECASE)
 _CHOICE = re.compile(r"\^?\(?\??:?([\w-]+(?:\|[\w-]+)+)\)?\$?")
 
 
@@ -25,6 +26,10 @@ async def vary(story: Story, endpoint: Endpoint) -> None:
         for org in (story.a, story.b) if endpoint.is_read else (story.b,):
             purpose = f"{org.name} asks with {what}"
             await story.world.call(org, endpoint, template=template, purpose=purpose, own=False)
+        foreign = {leaf: story.attacker.foreign_value(endpoint, leaf) for leaf in template.leaves() if leaf.reference}
+        if endpoint.is_read and foreign and None not in foreign.values():
+            purpose = f"B asks with {what} and A's ids"
+            await story.world.call(story.b, endpoint, template=template, given=foreign, purpose=purpose, own=False)
 
 
 def variations(story: Story, endpoint: Endpoint) -> Iterator[tuple[str, Template]]:
@@ -81,6 +86,9 @@ def _values(story: Story, endpoint: Endpoint, slot: tuple[str, str], value: Any)
         and not schema.keys() & {"pattern", "format"}
     ):
         yield from names(endpoint.handler)[:MAX_WORDS]  # what the code compares it with
+        if _FIELDS.search(slot[1]):
+            keys = {seen.key: None for seen in story.a.knowledge.values() if seen.endpoint == endpoint.name}
+            yield from [key for key in keys if key.isidentifier()][:MAX_WORDS]
 
 
 def _second_page(endpoint: Endpoint) -> dict[tuple[str, str], Any]:

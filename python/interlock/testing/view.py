@@ -24,14 +24,16 @@ async def view(story: Story, org: Org, endpoint: Endpoint) -> Snapshot:
     for near in _near(story, endpoint):
         exchange = await story.world.call(org, near, purpose=f"{org.name} looks at its own")
         for key, value in facts(exchange.response, plain=False).items():
-            found.rows[f"{near.name} {key}", org.index] = {repr(value)}
+            place = f"{near.name} {key}"
+            if place not in story.clocks:
+                found.rows[place, org.index] = {repr(value)}
     return found
 
 
 def _near(story: Story, endpoint: Endpoint) -> list[Endpoint]:
     """The reads about the same things: those whose path shares most with the endpoint's, items before lists."""
     everywhere = set.intersection(*({*_subjects(one)} for one in story.endpoints)) if story.endpoints else set()
-    about = _subjects(endpoint) - everywhere
+    about = (_subjects(endpoint) - everywhere) or _subjects(endpoint)
     learned = story.world.learned[endpoint.name]
     for source, _ in learned.sources.values():
         about |= _subjects_of(source.partition(" ")[2]) - everywhere

@@ -64,14 +64,15 @@ class Transport(Protocol):
 class Learned:
     """What calibration found out about one endpoint: which template it accepts and where its references come from.
 
-    ``optional`` are references it accepts but also does without, such as the parent of the first folder; ``prelude`` are the endpoints to call first with a new row; a ``public`` endpoint refuses whoever has credentials
-    (a sign-up, a log-in); one that ``streams`` does not end by itself; one that ``ends_session`` is called once only.
+    ``optional`` are references it accepts but also does without, such as the parent of the first folder. ``prelude``
+    are the endpoints to call first with a new row; a ``public`` endpoint refuses whoever has credentials (a sign-up, a
+    log-in); one that ``streams`` does not end by itself; one that ``ends_session`` is called once only.
     """
 
     template: Template
     sources: dict[str, tuple[str, str]] = field(default_factory=dict)
-    optional: frozenset[str] = frozenset()
     prelude: tuple[str, ...] = ()
+    optional: frozenset[str] = frozenset()
     works: bool = False
     public: bool = False
     streams: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
@@ -12,7 +13,7 @@ from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
 from interlock.testing.payloads import REFERENCE, Template
 from interlock.testing.routes import Endpoint
-from interlock.testing.story import Story
+from interlock.testing.story import TICK_SECONDS, Story
 from interlock.testing.variations import asks_for_nothing
 
 
@@ -37,7 +38,8 @@ class NonInterferenceOracle(Oracle):
         for endpoint in _asked(story):
             story.world.coverage.count(self.code, endpoint.name)
             first, second = (earlier[endpoint.name] for earlier in self._earlier)
-            if stepped(first, second, third[endpoint.name]):
+            moved = stepped(first, second, third[endpoint.name])
+            if any(f"{endpoint.name} {key}" not in story.clocks for key in moved):
                 await self._confirm(story, endpoint)
 
     async def _confirm(self, story: Story, endpoint: Endpoint) -> None:
@@ -66,6 +68,9 @@ class NonInterferenceOracle(Oracle):
             return
         again, reading, write, last = await self._step(story, endpoint, [writer])
         moved &= again
+        moved = {key for key in moved if f"{endpoint.name} {key}" not in story.clocks}
+        if moved and story.restful:
+            moved -= await self._clocks(story, endpoint)
         if not moved:
             return
         key = min(moved)
@@ -80,6 +85,20 @@ class NonInterferenceOracle(Oracle):
             ),
             also=[reading, write],
         )
+
+    async def _clocks(self, story: Story, endpoint: Endpoint) -> set[str]:
+        """What moves because time passes, which it also does while A writes."""
+        moved = [await self._tick(story, endpoint) for _ in range(2)]
+        clocks = set.intersection(*moved)
+        story.clocks.update(f"{endpoint.name} {key}" for key in clocks)
+        return clocks
+
+    @staticmethod
+    async def _tick(story: Story, endpoint: Endpoint) -> set[str]:
+        first, second = [await _ask(story, endpoint) for _ in range(2)]
+        await asyncio.sleep(TICK_SECONDS)
+        three = (first, second, await _ask(story, endpoint))
+        return set(stepped(*(_facts(story, endpoint, one) for one in three)))
 
 
 def _asked(story: Story) -> list[Endpoint]:
