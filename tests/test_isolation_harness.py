@@ -168,7 +168,7 @@ class InMemory(IsolationHarness):
         return {"id": f"org-{next(numbers):06}"}
 
     async def write_as_org(self, org: dict[str, Any], endpoint: str, payload: dict[str, Any]) -> dict[str, Any]:
-        row = {"id": f"row-{next(numbers)}", "org": org["id"], **payload}
+        row = {**payload, "id": f"row-{next(numbers)}", "org": org["id"]}
         self.rows.append(row)
         return {"id": row["id"]}
 

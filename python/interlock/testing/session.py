@@ -250,7 +250,7 @@ class Session:
         template = await self._accepted(world, endpoint, plan.template)
         story = Story(world, self.lasting, self.seed_order, self._oracles(), self.truth, self.create_org, template)
         world.public |= self._public
-        story.restful, story.clocks = restful, self._clocks
+        story.restful, story.clocks, story.shared = restful, self._clocks, self.options.shared
         story.hints = self.discovery.looked_up
         try:
             if endpoint is None:

@@ -7,7 +7,7 @@ attacks one endpoint. Both are deterministic but for what the application itself
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from interlock.testing.attacks import Attacker, is_id
@@ -48,6 +48,7 @@ class Story:
         self.hints: Sequence[str] = ()
         self.restful = False
         self.clocks: set[str] = set()
+        self.shared: Collection[str] = ()
         self._create_org = create_org
         self.attacker = Attacker(self)
         self.a: Org

@@ -41,7 +41,8 @@ def _near(story: Story, endpoint: Endpoint) -> list[Endpoint]:
     def closeness(one: Endpoint) -> tuple[int, int]:
         return (-len(_subjects(one) & about), -len(one.path_parameters))
 
-    close = [one for one in story.readable() if _subjects(one) & about and story.world.learned[one.name].works]
+    own = [one for one in story.readable() if one.name not in story.shared and story.world.learned[one.name].works]
+    close = [one for one in own if _subjects(one) & about]
     return sorted(close, key=closeness)[:MAX_READS]
 
 
