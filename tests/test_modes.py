@@ -110,6 +110,21 @@ async def test_a_reset_that_is_killed_or_blocked(
     assert stats.resets_failed + stats.preludes_failed == 1
 
 
+@pytest.mark.parametrize("mode", ["pipelined"], indirect=True)
+async def test_a_prelude_that_the_server_refuses(pools: TenantPools, superuser: asyncpg.Connection) -> None:
+    """The session was reset as it should be; the right to enter has gone meanwhile."""
+    assert await _settles_on(pools, "B")
+    before = await superuser.fetch("TABLE items")
+    await superuser.execute("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA interlock FROM interlock_app, PUBLIC")
+    for statement in FIRST_STATEMENTS.values():
+        with pytest.raises((*REFUSALS, ModeUnavailable)):
+            await _first_statement_of_b(pools, statement)
+        assert await superuser.fetch("TABLE items") == before
+    assert pools.stats().preludes_failed > 0
+    await superuser.execute("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA interlock TO interlock_app")
+    assert await _settles_on(pools, "B")
+
+
 async def test_a_failed_first_statement_leaves_the_scope_in_place(pools: TenantPools) -> None:
     with tenant_scope("A"):
         async with pools.acquire() as connection:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import contextvars
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 
 from interlock.schema import migrate
-from interlock.tenancy import TenantPools, create_tenant_pools, pre_org_resolution_scope, tenant_scope
+from interlock.tenancy import (
+    TenantConnection,
+    TenantPools,
+    create_tenant_pools,
+    pre_org_resolution_scope,
+    tenant_scope,
+)
 from interlock.tenancy.modes import ModeName
-from interlock.tenancy.seal import LIFETIME, Key, generate_key, rotate_scope_key
+from interlock.tenancy.seal import LIFETIME, Key, generate_key, rotate_scope_key, seal
 from interlock.testing.roles import Roles
 
 if TYPE_CHECKING:
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
 
 SECRET = generate_key()
 NAMES = "SELECT name FROM items ORDER BY name"
+SET_SEAL = "SELECT set_config('interlock.seal', $1, true)"
 
 
 @pytest.fixture(params=["merged", "pipelined", "transaction"])
@@ -69,6 +78,83 @@ async def test_an_injected_setting_is_refused_and_does_not_outlive_the_checkout(
         assert await _names(pools) == ["a1", "a2"]
 
 
+FORGED = {
+    "the setting alone": ("SELECT set_config('app.current_org_id', 'B', true)", None),
+    "no org": ("SELECT set_config('app.current_org_id', '', true)", None),
+    "nothing": ("RESET interlock.seal", None),
+    "NULL": ("SELECT set_config('interlock.seal', NULL, true)", None),
+    "empty": (SET_SEAL, lambda now, pid: ""),
+    "garbage": (SET_SEAL, lambda now, pid: "é.%s.\\'; DROP TABLE items"),
+    "too many parts": (SET_SEAL, lambda now, pid: seal(Key(SECRET), pid, "A", now=now)[0] + ".x"),
+    "an endless expiry": (SET_SEAL, lambda now, pid: f"{Key(SECRET).id}.{'9' * 99}.{'0' * 64}"),
+    "expired": (SET_SEAL, lambda now, pid: seal(Key(SECRET), pid, "A", now=now - LIFETIME - 2)[0]),
+    "of another process": (SET_SEAL, lambda now, pid: seal(Key(SECRET), pid + 1, "A", now=now)[0]),
+    "of another org": (SET_SEAL, lambda now, pid: seal(Key(SECRET), pid, "B", now=now)[0]),
+    "of another key": (SET_SEAL, lambda now, pid: seal(Key(generate_key()), pid, "A", now=now)[0]),
+}
+
+
+async def _in_a_savepoint(connection: TenantConnection, *statements: tuple[Any, ...]) -> None:
+    async with connection.transaction():
+        for statement in statements:
+            await connection.execute(*statement)
+
+
+async def test_a_forged_seal_opens_nothing(pools: TenantPools, sealed: TenantDatabase) -> None:
+    now = (await _clock_of(sealed))()
+    with tenant_scope("A"):
+        async with pools.transaction() as connection:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            for name, (statement, forge) in FORGED.items():
+                for use in (NAMES, "INSERT INTO items VALUES ('B', 'planted')", "DELETE FROM items"):
+                    with pytest.raises(asyncpg.InsufficientPrivilegeError) as refused:
+                        await _in_a_savepoint(connection, (statement, *([forge(now, pid)] if forge else [])), (use,))
+                    assert SECRET not in str(refused.value), name
+            assert [row["name"] for row in await connection.fetch(NAMES)] == ["a1", "a2"]
+
+
+async def test_a_seal_carried_into_another_session_opens_nothing(sealed: TenantDatabase, mode: ModeName) -> None:
+    async with create_tenant_pools(
+        *sealed.dsns, min_size=0, max_size=2, mode=mode, tamper_evident=Key(SECRET)
+    ) as pools:
+
+        async def as_b(of_a: str) -> None:
+            with tenant_scope("B"):
+                async with pools.transaction() as connection:
+                    await connection.execute("SELECT set_config('app.current_org_id', 'A', true)")
+                    await connection.execute(SET_SEAL, of_a)
+                    await connection.fetch(NAMES)
+
+        with tenant_scope("A"):
+            async with pools.transaction() as connection:
+                of_a = await connection.fetchval("SELECT current_setting('interlock.seal')")
+                with pytest.raises(asyncpg.InsufficientPrivilegeError) as refused:
+                    await asyncio.create_task(as_b(of_a), context=contextvars.Context())
+                assert of_a not in str(refused.value)
+                assert [row["name"] for row in await connection.fetch(NAMES)] == ["a1", "a2"]
+        with tenant_scope("B"):
+            assert await _names(pools) == ["b1"]
+
+
+async def test_a_join_that_is_planned_once_follows_the_org(pools: TenantPools, sealed: TenantDatabase) -> None:
+    """The driver keeps the statement, and the server makes a generic plan of it after five executions."""
+    owner = await asyncpg.connect(sealed.owner_dsn)
+    await owner.execute(
+        "CREATE TABLE tags AS SELECT org_id, 'tag of ' || name AS tag FROM (VALUES ('A', 'A'), ('B', 'B')) "
+        "AS t(org_id, name); ALTER TABLE tags ENABLE ROW LEVEL SECURITY; ALTER TABLE tags FORCE ROW LEVEL SECURITY; "
+        "CREATE POLICY own_org ON tags USING (org_id = (SELECT interlock.current_org())); "
+        "GRANT SELECT ON tags TO interlock_app"
+    )
+    await owner.close()
+    join = "SELECT i.name, t.tag FROM items AS i CROSS JOIN tags AS t WHERE i.name <> $1 ORDER BY i.name"
+    found = {"A": [("a1", "tag of A"), ("a2", "tag of A")], "B": [("b1", "tag of B")]}
+    for _ in range(10):
+        for org, rows in found.items():
+            with tenant_scope(org):
+                async with pools.transaction() as connection:
+                    assert [tuple(row) for row in await connection.fetch(join, "")] == rows
+
+
 async def test_a_write_for_another_org_is_refused(pools: TenantPools) -> None:
     with tenant_scope("A"), pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with pools.transaction() as connection:
@@ -79,13 +165,13 @@ async def test_the_seal_is_in_no_statement_text(pools: TenantPools, sealed: Tena
     superuser = await asyncpg.connect(sealed.superuser_dsn)
     with tenant_scope("A"):
         async with pools.transaction() as connection:
-            seal = await connection.fetchval("SELECT current_setting('interlock.seal')")
+            shown = await connection.fetchval("SELECT current_setting('interlock.seal')")
             texts = await superuser.fetch("SELECT query FROM pg_stat_activity WHERE usename = 'interlock_app'")
             prepared = await connection.fetch("SELECT statement FROM pg_prepared_statements")
     await superuser.close()
-    assert seal
+    assert shown
     assert texts
-    assert not [row for row in [*texts, *prepared] if seal in row[0]]
+    assert not [row for row in [*texts, *prepared] if shown in row[0]]
 
 
 class Clock:
@@ -128,16 +214,16 @@ async def test_a_seal_renewed_in_a_transaction_that_rolls_back_is_renewed_again(
     clock = await _clock_of(sealed)
     tenant = pools._opened.tenant
     tenant._sealer = replace(tenant._sealer, clock=clock)
-    seal = "SELECT current_setting('interlock.seal')"
+    current = "SELECT current_setting('interlock.seal')"
     with tenant_scope("A"):
         async with pools.acquire() as connection:
-            first = await connection.fetchval(seal)
+            first = await connection.fetchval(current)
             clock.now += LIFETIME
             with contextlib.suppress(asyncpg.DivisionByZeroError):
                 async with connection.transaction():
-                    assert await connection.fetchval(seal) != first
+                    assert await connection.fetchval(current) != first
                     await connection.fetchval("SELECT 1 / 0")
-            assert await connection.fetchval(seal) != first
+            assert await connection.fetchval(current) != first
 
 
 async def test_both_keys_are_valid_during_a_rotation(pools: TenantPools, sealed: TenantDatabase) -> None:

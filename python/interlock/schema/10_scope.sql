@@ -45,7 +45,7 @@ BEGIN
                format('interlock.scope.1|%s|%s|%s', pg_backend_pid(), seal[2], org), 'UTF8'))), 'hex')
       INTO mac FROM interlock.scope_keys AS k WHERE k.id = seal[1];
     -- Digests are compared, so that the time taken tells nothing about a prefix that matches.
-    IF mac IS NULL OR seal[3] IS NULL
+    IF mac IS NULL OR cardinality(seal) <> 3
        OR sha256(convert_to(mac, 'UTF8')) <> sha256(convert_to(seal[3], 'UTF8')) THEN
         RAISE insufficient_privilege USING MESSAGE = 'the tenant scope of this session is not sealed',
             HINT = 'The setting was changed by a statement, or the key is not one that migrate() installed.';
