@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import functools
 import gc
+import inspect
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -114,7 +115,7 @@ async def test_a_decorated_async_function() -> None:
         scope = current_scope()
         return scope.reason if scope and depth == 0 else await nightly(depth - 1)
 
-    assert asyncio.iscoroutinefunction(nightly)
+    assert inspect.iscoroutinefunction(nightly)
     assert await nightly(3) == "nightly"
     assert set(await asyncio.gather(*(nightly(n % 3) for n in range(20)))) == {"nightly"}
 

@@ -6,6 +6,7 @@
 //! to a container that has begun, what it held then is what is written. Nesting is a counted stack of
 //! frames, not recursion.
 
+use std::convert::Infallible;
 use std::ops::Range;
 
 use pyo3::prelude::*;
@@ -229,11 +230,11 @@ impl Walk {
         self.check_depth(sink)?;
         let py = dict.py();
         let begin = self.members.len();
-        let taken = with_critical_section(dict, || {
-            let taken = self.take_members(dict);
-            self.keep_from_threads(py);
-            taken
-        });
+        let taken = if cfg!(Py_GIL_DISABLED) {
+            self.take_counted_members(dict)
+        } else {
+            self.take_members(dict)
+        };
         let repeated = members::order(py, &mut self.members[begin..]);
         let duplicate = repeated.map(|member| Fault::Duplicate {
             name: member.name(py).to_owned(),
@@ -269,6 +270,28 @@ impl Walk {
         })
     }
 
+    /// The same without the interpreter lock. The references are counted before anything is asked of the names:
+    /// their UTF-8 has a lock of its own, and a thread that waits for one lends out the dict's.
+    fn take_counted_members(&mut self, dict: &Bound<'_, PyDict>) -> Result<(), Box<Refusal>> {
+        let begin = self.kept_members.len();
+        with_critical_section(dict, || {
+            self.kept_members.reserve(dict.len());
+            borrowed::for_each_member(dict, |key, value| {
+                self.kept_members.push([key.to_owned().unbind(), value.to_owned().unbind()]);
+                Ok::<_, Infallible>(())
+            })
+        })
+        .unwrap_or_else(|never| match never {});
+        for [key, value] in &self.kept_members[begin..] {
+            let key = key.bind(dict.py());
+            let Ok(name) = key.cast::<PyString>() else {
+                return Err(Fault::Key { kind: scalar::type_name(key) }.into());
+            };
+            self.members.push(Member::new(name, utf8(name, "a key")?, value.bind(dict.py())));
+        }
+        Ok(())
+    }
+
     fn begin_array(
         &mut self,
         sink: &mut Sink,
@@ -278,17 +301,13 @@ impl Walk {
         self.check_depth(sink)?;
         with_critical_section(array, || {
             self.frames.push(Frame { content: Content::Array(elements()), next: 0 });
-            self.keep_from_threads(array.py());
+            // Without the interpreter lock, others may change the list as soon as it is not locked.
+            if cfg!(Py_GIL_DISABLED) {
+                self.keep(array.py());
+            }
         });
         sink.raw(b"[");
         Ok(())
-    }
-
-    /// Without the interpreter lock, other threads may change a container as soon as it is not locked.
-    fn keep_from_threads(&mut self, py: Python<'_>) {
-        if cfg!(Py_GIL_DISABLED) {
-            self.keep(py);
-        }
     }
 
     fn check_depth(&self, sink: &Sink) -> Result<(), Box<Fault>> {
