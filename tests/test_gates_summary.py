@@ -71,6 +71,27 @@ async def test_a_report_that_fails_does_not_end_the_reports(gates: Gates, caplog
     assert "disk full" in caplog.text
 
 
+def test_what_could_not_be_reported_comes_with_the_next_report(gates: Gates) -> None:
+    gate = gates.window("flood", 0, 60)
+    broken, reported = ["b"], []
+
+    def emit(suppression: Any, _: float) -> None:
+        if suppression.subkey in broken:
+            raise OSError("disk full")
+        reported.append((suppression.subkey, suppression.count))
+
+    reporter = SummaryReporter(gates, emit=emit)
+    for key in ("a", "b", "c"):
+        gate.allow(key)
+    for _ in range(2):
+        with pytest.raises(OSError, match="disk full"):
+            reporter.report()
+        gate.allow("a")
+    broken.clear()
+    assert reporter.report() == 4
+    assert reported == [("a", 1), ("b", 1), ("c", 1), ("a", 2)]
+
+
 def test_an_interval_must_be_positive(gates: Gates) -> None:
     with pytest.raises(ValueError, match="interval"):
         SummaryReporter(gates, interval=0)

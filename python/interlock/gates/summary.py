@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -44,16 +45,29 @@ class SummaryReporter:
         self._level = level
         self._emit = emit or self._log
         self._last = time.monotonic()
+        self._drained: deque[tuple[Suppression, float]] = deque()
         self._task: asyncio.Task[None] | None = None
 
     def report(self) -> int:
-        """Report what was suppressed since the last report; how many emissions that were."""
+        """Report what was suppressed since the last report; how many emissions that were.
+
+        If ``emit`` raises, so does this; that suppression and those after it come with the next report.
+        """
         now = time.monotonic()
         elapsed, self._last = now - self._last, now
-        suppressions = self._gates.drain()
-        for suppression in suppressions:
+        # First what could not be reported: until it can, the rest stays in the table, which is bounded.
+        reported = self._emit_drained()
+        self._drained.extend((suppression, elapsed) for suppression in self._gates.drain())
+        return reported + self._emit_drained()
+
+    def _emit_drained(self) -> int:
+        reported = 0
+        while self._drained:
+            suppression, elapsed = self._drained[0]
             self._emit(suppression, elapsed)
-        return sum(suppression.count for suppression in suppressions)
+            self._drained.popleft()
+            reported += suppression.count
+        return reported
 
     def start_at_exit(self) -> Self:
         """Report once more when the interpreter exits."""
@@ -79,7 +93,7 @@ class SummaryReporter:
             try:
                 self.report()
             except Exception:
-                # What could not be reported now is lost; the next report must come all the same.
+                # It stays for the next report, which must come all the same.
                 logger.exception("a summary of suppressed lines could not be reported")
 
     def _log(self, suppression: Suppression, elapsed: float) -> None:
