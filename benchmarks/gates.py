@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from interlock._native import empty_call
+from interlock._native import EmptyGate, empty_call
 from interlock.gates import GateFilter, Gates, SharedGates, fire_once, should_emit
 
 ROUNDS, CALLS = 60, 1000
@@ -221,6 +221,7 @@ def main() -> None:
 
     print("one hot key, denied (the flood)")
     line("empty PyO3 call", floor)
+    line("empty PyO3 method, the same signature", best(EmptyGate().allow))
     line("Gate.allow(subkey)", own, f"{own / floor:.2f} x the empty call (budget 2)")
     same = min(nanoseconds(gate.allow, hot) for _ in range(ROUNDS)) - empty_loop()
     line("Gate.allow(subkey), a literal as subkey", same, f"{same / floor:.2f} x the empty call")

@@ -44,17 +44,17 @@ impl Fixture {
         Self { gates, event }
     }
 
-    fn key(&self, name: &str) -> KeyHash {
+    fn allow(&self, limit: &Limit, name: &str, now: u64) -> bool {
+        let key = self.gates.key(&self.event, 0, Some(name.as_bytes()));
+        self.gates.allow(&self.event, limit, key, 0, &Name(&self.event, name), now)
+    }
+
+    fn digest(&self, name: &str) -> KeyHash {
         self.gates.secret().digest(&[name.as_bytes()])
     }
 
-    fn allow(&self, limit: &Limit, name: &str, now: u64) -> bool {
-        let key = self.key(name);
-        self.gates.decide(&self.event, limit, key, 0, &Name(&self.event, name), now).allowed()
-    }
-
     fn fire(&self, name: &str, now: u64) -> Firing {
-        self.gates.fire(&self.event, self.key(name), None, &Name(&self.event, name), now)
+        self.gates.fire(&self.event, self.digest(name), None, &Name(&self.event, name), now)
     }
 
     fn drained(&self) -> u64 {
@@ -205,6 +205,30 @@ proptest! {
     }
 
     #[test]
+    fn texts_that_differ_in_a_byte_or_in_length_are_keys_apart(
+        text in prop::collection::vec(any::<u8>(), 0..150),
+        (place, change) in (any::<prop::sample::Index>(), 1..=u8::MAX),
+        tenants in any::<[u64; 2]>(),
+    ) {
+        let Fixture { gates, event } = Fixture::new(1, Budget::Unlimited);
+        let key = |tenant, text: &[u8]| gates.key(&event, tenant, Some(text));
+        let [tenant, other] = tenants;
+        let own = key(tenant, &text);
+        prop_assert_eq!(own, key(tenant, &text.clone()));
+        prop_assert_ne!(own, gates.key(&event, tenant, None));
+        if tenant != other {
+            prop_assert_ne!(own, key(other, &text));
+        }
+        prop_assert_ne!(own, key(tenant, &[&text[..], &[0]].concat()));
+        prop_assert_ne!(own, key(tenant, &[&[0], &text[..]].concat()));
+        if !text.is_empty() {
+            let mut changed = text.clone();
+            changed[place.index(text.len())] ^= change;
+            prop_assert_ne!(own, key(tenant, &changed));
+        }
+    }
+
+    #[test]
     fn mixing_keeps_distinct_hashes_distinct_enough(a in any::<u64>(), b in any::<u64>(), seed in any::<u64>()) {
         prop_assume!(a != b);
         prop_assert_ne!(mix(seed, a), mix(seed, b));
@@ -318,7 +342,7 @@ fn exactly_one_thread_fires_in_each_epoch() {
             for _ in 0..50 {
                 fired += u64::from(matches!(fixture.fire("k", 0), Firing::Fired(Some(_))));
                 if thread == 0 {
-                    fixture.gates.reset(fixture.key("k"));
+                    fixture.gates.reset(fixture.digest("k"));
                 }
             }
             fired

@@ -249,6 +249,11 @@ class Decision:
         Seconds until the same call would be allowed; None is never.
         """
     @property
+    def saturated(self, /) -> bool:
+        """
+        Whether the count stands for so many or more: it has come to the table's `max_count`.
+        """
+    @property
     def suppressed_before(self, /) -> int:
         """
         How many were suppressed before this one since somebody was last told; 0 if denied.
@@ -400,6 +405,17 @@ class DefaultEventBudget:
     def __repr__(self, /) -> str: ...
 
 @final
+class EmptyGate:
+    """
+    Does nothing with a key: what any native method of the same signature costs.
+    """
+    def __new__(cls, /) -> EmptyGate: ...
+    def allow(self, /, subkey: str | None = None) -> bool:
+        """
+        Do nothing.
+        """
+
+@final
 class EventTotals:
     """
     Totals of one event.
@@ -546,12 +562,19 @@ class Gates:
     A table of gates in the memory of this process, of fixed size.
 
     `max_keys` is how many keys it tells apart. `clock` is None for the system's monotonic clock, a
-    `ManualClock`, or a callable that returns integer nanoseconds.
+    `ManualClock`, or a callable that returns integer nanoseconds. `max_count` is where the suppressed
+    count of one key stays until it is reported; by default 2**44 - 1.
 
-    Raises `GateLimitError` (a `ValueError`) if `max_keys` is not from 1 to 67,108,864.
+    Raises `GateLimitError` (a `ValueError`) if `max_keys` is not from 1 to 67,108,864, or `max_count`
+    not from 1 to 2**44 - 1.
     """
     def __new__(
-        cls, /, *, max_keys: Incomplete = ..., clock: Any | None = None
+        cls,
+        /,
+        *,
+        max_keys: Incomplete = ...,
+        clock: Any | None = None,
+        max_count: Any | None = None,
     ) -> Gates: ...
     def clear(self, /) -> None:
         """
@@ -974,6 +997,11 @@ class Suppression:
     def last(self, /) -> float | None:
         """
         When the latest was.
+        """
+    @property
+    def saturated(self, /) -> bool:
+        """
+        Whether the count stands for so many or more.
         """
     @property
     def subkey(self, /) -> str | None:

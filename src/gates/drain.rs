@@ -21,6 +21,8 @@ pub struct Suppression {
     pub subkey: Option<String>,
     /// How many.
     pub count: u64,
+    /// Whether that stands for so many or more.
+    pub saturated: bool,
     /// Times of the first and the latest, unless the key lost its slot.
     pub span: Option<(u64, u64)>,
 }
@@ -58,6 +60,7 @@ impl Gates {
                     tenant: None,
                     subkey: Some(EVICTED.to_owned()),
                     count,
+                    saturated: false,
                     span: None,
                 });
             }
@@ -124,6 +127,7 @@ impl Gates {
                     tenant: label.tenant,
                     subkey: label.subkey,
                     count: pending.count,
+                    saturated: pending.saturated,
                     span: Some((pending.first, pending.last)),
                 });
             }

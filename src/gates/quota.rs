@@ -4,13 +4,13 @@ use super::GateError;
 use super::atomics::Ordering;
 use super::clock::SECOND;
 use super::directory::Directory;
-use super::key::{KeyHash, Secret, mix};
+use super::key::{KeyHash, KeyHasher, Secret, mix};
 use super::label::Named;
 use super::limit::{Judgement, Limit, State};
 use super::memory::Carver;
 use super::occurrence::Occurrence;
 use super::table::{Counter, Shape, Table};
-use super::tally::Pending;
+use super::tally::{MOST, Pending};
 use super::verdict::{Reason, Verdict};
 
 const WAYS: usize = 4;
@@ -52,6 +52,7 @@ pub struct EventSpec<'a> {
 pub struct Event {
     pub(super) place: u32,
     hash: u64,
+    seed: u128,
     budget: Option<Limit>,
 }
 
@@ -73,7 +74,7 @@ pub struct Gates {
     pub(super) occurrences: Table<Occurrence>,
     pub(super) directory: Directory,
     budgets: Table<State>,
-    secret: Secret,
+    hasher: KeyHasher,
 }
 
 impl Gates {
@@ -86,6 +87,20 @@ impl Gates {
             given: format!("{max_keys} ({why})"),
         })?;
         Self::carve(carver, max_keys, Secret::random())
+    }
+
+    /// The same table, in which the count of one key stays at `most` between two reports.
+    pub fn counting_to(mut self, most: u64) -> Result<Self, GateError> {
+        if !(1..=MOST).contains(&most) {
+            return Err(GateError::Limit {
+                field: "max_count",
+                problem: "must be from 1 to 2**44 - 1",
+                given: most.to_string(),
+            });
+        }
+        self.quotas.tallies.most = most;
+        self.occurrences.tallies.most = most;
+        Ok(self)
     }
 
     /// The bytes that a table of `max_keys` keys takes when every page of it is in use.
@@ -120,13 +135,26 @@ impl Gates {
             quotas: quotas?,
             budgets: budgets?,
             occurrences: occurrences?,
-            secret,
+            hasher: KeyHasher::new(secret),
         })
     }
 
     /// The secret under which keys of this table are digested.
     pub const fn secret(&self) -> &Secret {
-        &self.secret
+        self.hasher.secret()
+    }
+
+    /// The key of a rate-limited event's subkey, in UTF-8; `tenant` is the hash of the tenant, or 0 where
+    /// keys are not separate for each.
+    #[allow(clippy::inline_always)] // every call of a gate begins with it
+    #[inline(always)]
+    pub fn key(&self, event: &Event, tenant: u64, subkey: Option<&[u8]>) -> KeyHash {
+        self.hasher.key(event.seed, tenant, subkey)
+    }
+
+    /// The hash of a tenant.
+    pub fn tenant_hash(&self, tenant: &[u8]) -> u64 {
+        self.hasher.key(0, 0, Some(tenant)).place
     }
 
     /// Enters an event, or finds the one of the same definition.
@@ -136,12 +164,40 @@ impl Gates {
         let digest =
             Secret::public().digest(&[spec.name.as_bytes(), spec.policy.as_bytes(), &tenancy]);
         let place = self.directory.enter(digest.place, spec.name)?;
-        Ok(Event { place, hash: digest.place, budget })
+        let seed = self.hasher.seed(digest.place);
+        Ok(Event { place, hash: digest.place, seed, budget })
+    }
+
+    /// Whether one emission of `key` may happen; it is counted.
+    #[allow(clippy::inline_always)] // its arguments have more words than there are registers
+    #[inline(always)]
+    pub fn allow(
+        &self,
+        event: &Event,
+        limit: &Limit,
+        key: KeyHash,
+        tenant: u64,
+        name: &impl Named,
+        now: u64,
+    ) -> bool {
+        !self.denies_again(limit, key, now)
+            && self.decide(event, limit, key, tenant, name, now).allowed()
+    }
+
+    /// Denies one more call of a key that its limit is suppressing, and counts it: what a flood is made of.
+    /// False, with nothing done, if anything is otherwise.
+    #[allow(clippy::inline_always)] // a handful of instructions, a hundred times a millisecond
+    #[inline(always)]
+    fn denies_again(&self, limit: &Limit, key: KeyHash, now: u64) -> bool {
+        let Some(slot) = self.quotas.find(key) else { return false };
+        let Some(state) = self.quotas.record(slot) else { return false };
+        state.muted
+            && matches!(limit.judge(Some(state), now), Judgement::Deny(..))
+            && self.quotas.tallies.add_again(slot.index, slot.word, now)
     }
 
     /// Decides on one emission of `key`, and counts it.
-    #[allow(clippy::inline_always)] // its arguments have more words than there are registers
-    #[inline(always)]
+    #[inline(never)] // beside the flood's way, so that this one stays short
     pub fn decide(
         &self,
         event: &Event,

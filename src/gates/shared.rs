@@ -16,7 +16,7 @@ use super::memory::Carver;
 use super::{GateError, Gates, Secret};
 
 /// Raised whenever the meaning of any word in the file changes.
-const LAYOUT: u64 = 2;
+const LAYOUT: u64 = 3;
 const MAGIC: u64 = u64::from_le_bytes(*b"ilgates\0");
 const HEADER_WORDS: usize = 8;
 /// A page, so that the table behind it is aligned as it is in private memory.

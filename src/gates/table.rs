@@ -189,6 +189,8 @@ impl<R: Record> Table<R> {
     }
 
     /// The state of `slot`.
+    #[allow(clippy::inline_always)] // as above
+    #[inline(always)]
     pub(super) fn record(&self, slot: Slot) -> Option<R> {
         let seen = self.states[slot.index].load(Ordering::Acquire);
         (state_version(seen) == version(slot.word)).then(|| unpacked(seen)).flatten()

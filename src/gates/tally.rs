@@ -8,8 +8,10 @@ use super::slot::{EVENT_BITS, VERSION_BITS, value, version, versioned};
 /// A key's suppressed emissions that nobody has been told of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pending {
-    /// How many; [`MOST`] stands for that many or more.
+    /// How many.
     pub count: u64,
+    /// Whether the count has come to its ceiling, and stands for that many or more.
+    pub saturated: bool,
     /// Time of the first.
     pub first: u64,
     /// Time of the latest.
@@ -20,7 +22,7 @@ pub struct Pending {
 
 const COUNT_BITS: u32 = u64::BITS - VERSION_BITS - EVENT_BITS;
 
-/// The largest count of one key between two reports. There it stays, rather than begin again at 0.
+/// The largest ceiling of the count of one key between two reports.
 pub const MOST: u64 = (1 << COUNT_BITS) - 1;
 
 /// A count word: below the version of the key whose it is, the count and the event that it is of.
@@ -37,16 +39,14 @@ const fn event_of(word: u64) -> u32 {
     (value(word) >> COUNT_BITS) as u32
 }
 
-const fn one_more(word: u64) -> u64 {
-    if count_of(word) == MOST { word } else { word + (1 << VERSION_BITS) }
-}
-
 /// The counts of all slots of a table.
 pub(super) struct Tallies {
     counts: Cells<AtomicU64>,
     firsts: Cells<AtomicU64>,
     lasts: Cells<AtomicU64>,
     pub(super) labels: Labels,
+    /// Where a count stays, rather than begin again at 0.
+    pub(super) most: u64,
 }
 
 /// One call that was denied: the tag word of its key, its time, and its key's name.
@@ -62,15 +62,28 @@ impl Tallies {
         let firsts = carver.cells(slots);
         let lasts = carver.cells(slots);
         let labels = Labels::carve(carver, slots);
-        Some(Self { counts: counts?, firsts: firsts?, lasts: lasts?, labels: labels? })
+        Some(Self { counts: counts?, firsts: firsts?, lasts: lasts?, labels: labels?, most: MOST })
+    }
+
+    /// Counts one more suppressed emission of the key whose tag word is `word`. False, with nothing counted,
+    /// if there is none to add to, or others were faster.
+    #[allow(clippy::inline_always)] // a flood is denial after denial
+    #[inline(always)]
+    pub(super) fn add_again(&self, slot: usize, word: u64, now: u64) -> bool {
+        let seen = self.counts[slot].load(Ordering::Acquire);
+        let added = version(seen) == version(word)
+            && count_of(seen) > 0
+            && self.exchange(slot, seen, self.one_more(seen)).is_ok();
+        if added {
+            self.lasts[slot].store(now, Ordering::Relaxed);
+        }
+        added
     }
 
     /// Counts one suppressed emission.
     ///
     /// `still_there` says whether the slot still is that key's; if not, nothing is counted and the
     /// result is false. A count that an earlier key left behind goes to `displaced`.
-    #[allow(clippy::inline_always)] // a flood is denial after denial
-    #[inline(always)]
     pub(super) fn add<N: Named>(
         &self,
         slot: usize,
@@ -78,15 +91,8 @@ impl Tallies {
         still_there: impl Fn() -> bool,
         displaced: impl Fn(u32, u64),
     ) -> bool {
-        let seen = self.counts[slot].load(Ordering::Acquire);
-        if version(seen) == version(denial.word)
-            && count_of(seen) > 0
-            && self.exchange(slot, seen, one_more(seen)).is_ok()
-        {
-            self.lasts[slot].store(denial.now, Ordering::Relaxed);
-            return true;
-        }
-        self.add_contended_or_first(slot, denial, still_there, displaced)
+        self.add_again(slot, denial.word, denial.now)
+            || self.add_contended_or_first(slot, denial, still_there, displaced)
     }
 
     #[cold]
@@ -104,7 +110,7 @@ impl Tallies {
                 return false;
             }
             let next = if own && count_of(seen) > 0 {
-                one_more(seen)
+                self.one_more(seen)
             } else {
                 // Before the count: who sees that there is one finds its label.
                 self.firsts[slot].store(denial.now, Ordering::Relaxed);
@@ -168,6 +174,11 @@ impl Tallies {
     }
 
     #[inline]
+    fn one_more(&self, word: u64) -> u64 {
+        if count_of(word) >= self.most { word } else { word + (1 << VERSION_BITS) }
+    }
+
+    #[inline]
     fn exchange(&self, slot: usize, seen: u64, next: u64) -> Result<(), u64> {
         self.counts[slot]
             .compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire)
@@ -178,7 +189,8 @@ impl Tallies {
         let last = self.lasts[slot].load(Ordering::Relaxed);
         // Stored one after the other by different callers, so they may be seen out of order.
         let first = self.firsts[slot].load(Ordering::Relaxed);
-        Pending { count: count_of(word), first, last: last.max(first), event: event_of(word) }
+        let (count, event) = (count_of(word), event_of(word));
+        Pending { count, saturated: count >= self.most, first, last: last.max(first), event }
     }
 }
 
@@ -220,6 +232,7 @@ mod tests {
             assert!(tallies.add(0, &denial, || true, |_, _| unreachable!()));
             let pending = tallies.peek(0, word);
             assert_eq!((pending.count, pending.event), (expected, LAST_EVENT));
+            assert_eq!(pending.saturated, expected == MOST);
         }
         assert_eq!(tallies.take(0, word).count, MOST);
         assert!(tallies.add(0, &denial, || true, |_, _| unreachable!()));

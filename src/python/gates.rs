@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::gates::{
-    EventSpec, Gates as Core, KeyHash, Limit, Named, Pending, Reason, Verdict, clock, mix,
+    Event, EventSpec, Gates as Core, KeyHash, Limit, MOST, Named, Pending, Reason, clock,
 };
 
 use super::current;
@@ -18,16 +18,12 @@ use super::gates_arguments::{
 use super::gates_clock::ClockSource;
 use super::gates_fire_once::FireOnce;
 use super::gates_reports::{Decision, GateStats, Suppression, seconds};
-
-/// No string has the hash -1.
-const NO_SUBKEY: u64 = u64::MAX;
+use super::hashing::ascii;
 
 /// A table and the clock it is judged by.
 pub(super) struct Home {
     pub(super) core: Core,
     pub(super) clock: ClockSource,
-    /// Whether other processes use it too: Python's cached string hash means nothing to them.
-    pub(super) shared: bool,
 }
 
 /// One call's key, as text.
@@ -52,31 +48,43 @@ impl Named for Caller<'_, '_> {
 }
 
 impl Home {
-    pub(super) fn new(core: Core, clock: ClockSource, shared: bool) -> Arc<Self> {
-        Arc::new(Self { core, clock, shared })
+    pub(super) fn new(core: Core, clock: ClockSource) -> Arc<Self> {
+        Arc::new(Self { core, clock })
     }
 
-    /// The key of a rate-limited event, and the tenant's part of it.
+    /// The key of a rate-limited event, and the hash of its tenant.
     #[allow(clippy::inline_always)] // the result goes through memory otherwise
     #[inline(always)]
     pub(super) fn quota_key(
         &self,
-        event: u64,
+        event: &Event,
         caller: &Caller<'_, '_>,
     ) -> PyResult<(KeyHash, u64)> {
-        if self.shared {
-            let tenant = caller.tenant.map(|tenant| self.text_hash(tenant)).transpose()?;
-            return Ok((self.digest(event, caller)?, tenant.unwrap_or_default()));
-        }
-        let tenant = caller.tenant.map(|text| Self::cached_hash(text)).transpose()?;
-        let tenant = tenant.unwrap_or_default();
-        let subkey = caller.subkey.map(|text| Self::cached_hash(text)).transpose()?;
-        let subkey = subkey.unwrap_or(NO_SUBKEY);
-        let event = if caller.tenant.is_some() { mix(event, tenant) } else { event };
-        Ok((KeyHash { place: mix(event, subkey), rest: 0 }, tenant))
+        let tenant = match caller.tenant {
+            Some(tenant) => self.core.tenant_hash(&key_text(tenant)?),
+            None => 0,
+        };
+        let key = match caller.subkey {
+            Some(subkey) => match ascii(subkey.as_borrowed()) {
+                Some(text) => self.core.key(event, tenant, Some(text.as_bytes())),
+                None => self.wide_key(event, tenant, subkey)?,
+            },
+            None => self.core.key(event, tenant, None),
+        };
+        Ok((key, tenant))
     }
 
-    /// The key of a fire-once event, or of any event in shared memory: a keyed 128-bit digest.
+    #[cold]
+    fn wide_key(
+        &self,
+        event: &Event,
+        tenant: u64,
+        subkey: &Bound<'_, PyString>,
+    ) -> PyResult<KeyHash> {
+        Ok(self.core.key(event, tenant, Some(&*key_text(subkey)?)))
+    }
+
+    /// The key of a fire-once event: a keyed 128-bit digest.
     pub(super) fn digest(&self, event: u64, caller: &Caller<'_, '_>) -> PyResult<KeyHash> {
         let tenant = caller.tenant.map(key_text).transpose()?;
         let subkey = caller.subkey.map(key_text).transpose()?;
@@ -87,24 +95,6 @@ impl Home {
             tenant.as_deref().unwrap_or_default(),
             subkey.as_deref().unwrap_or_default(),
         ]))
-    }
-
-    /// The hash that Python keeps in the string, keyed per process.
-    #[inline]
-    fn cached_hash(text: &Bound<'_, PyString>) -> PyResult<u64> {
-        // A subclass may say of its hash what it likes; its text is what it is.
-        let hash = if text.is_exact_instance_of::<PyString>() {
-            text.hash()
-        } else {
-            let plain = text.py().get_type::<PyString>();
-            plain.call_method1(intern!(text.py(), "__str__"), (text,))?.hash()
-        };
-        #[allow(clippy::cast_sign_loss)] // the bits of a hash
-        hash.map(|hash| hash as u64)
-    }
-
-    fn text_hash(&self, text: &Bound<'_, PyString>) -> PyResult<u64> {
-        Ok(self.core.secret().digest(&[&key_text(text)?]).place)
     }
 }
 
@@ -122,9 +112,11 @@ pub(super) fn tenant(py: Python<'_>, per_tenant: bool) -> Option<Bound<'_, PyStr
 /// A table of gates in the memory of this process, of fixed size.
 ///
 /// `max_keys` is how many keys it tells apart. `clock` is None for the system's monotonic clock, a
-/// `ManualClock`, or a callable that returns integer nanoseconds.
+/// `ManualClock`, or a callable that returns integer nanoseconds. `max_count` is where the suppressed
+/// count of one key stays until it is reported; by default 2**44 - 1.
 ///
-/// Raises `GateLimitError` (a `ValueError`) if `max_keys` is not from 1 to 67,108,864.
+/// Raises `GateLimitError` (a `ValueError`) if `max_keys` is not from 1 to 67,108,864, or `max_count`
+/// not from 1 to 2**44 - 1.
 #[pyclass(frozen, subclass, weakref, module = "interlock.gates")]
 pub(super) struct Gates {
     pub(super) home: Arc<Home>,
@@ -133,10 +125,17 @@ pub(super) struct Gates {
 #[pymethods]
 impl Gates {
     #[new]
-    #[pyo3(signature = (*, max_keys = USUAL_KEYS, clock = None))]
-    fn new(py: Python<'_>, max_keys: MaxKeys, clock: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        let core = Core::private(max_keys.0).map_err(|why| gate_error(py, &why))?;
-        let home = Home::new(core, ClockSource::from_argument(clock)?, false);
+    #[pyo3(signature = (*, max_keys = USUAL_KEYS, clock = None, max_count = None))]
+    fn new(
+        py: Python<'_>,
+        max_keys: MaxKeys,
+        clock: Option<&Bound<'_, PyAny>>,
+        max_count: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let most = max_count.map_or(Ok(MOST), |given| count("max_count", given))?;
+        let core = Core::private(max_keys.0).and_then(|core| core.counting_to(most));
+        let core = core.map_err(|why| gate_error(py, &why))?;
+        let home = Home::new(core, ClockSource::from_argument(clock)?);
         super::gates_default::remember(&home);
         Ok(Self { home })
     }
@@ -267,7 +266,7 @@ impl Gates {
 #[pyclass(frozen, weakref, module = "interlock.gates")]
 pub(super) struct Gate {
     home: Arc<Home>,
-    event: crate::gates::Event,
+    event: Event,
     #[pyo3(get, name = "event")]
     name: String,
     limit: Limit,
@@ -282,19 +281,27 @@ impl Gate {
     /// The count of what was suppressed before stays for `check`, `tag` or `drain`.
     #[pyo3(signature = (subkey = None))]
     fn allow(&self, py: Python<'_>, subkey: Option<&Bound<'_, PyString>>) -> PyResult<bool> {
-        let (verdict, ..) = self.decide(py, subkey)?;
-        Ok(verdict.allowed())
+        let now = self.home.clock.now(py, self.coarse)?;
+        let tenant = tenant(py, self.per_tenant);
+        let caller = self.caller(tenant.as_ref(), subkey);
+        let (key, tenant) = self.home.quota_key(&self.event, &caller)?;
+        Ok(self.home.core.allow(&self.event, &self.limit, key, tenant, &caller, now))
     }
 
     /// The same as `allow`, with the reason, and when allowed what was suppressed before, once.
     #[pyo3(signature = (subkey = None))]
     fn check(&self, py: Python<'_>, subkey: Option<&Bound<'_, PyString>>) -> PyResult<Decision> {
-        let (verdict, key, now) = self.decide(py, subkey)?;
+        let now = self.home.clock.now(py, self.coarse)?;
+        let tenant = tenant(py, self.per_tenant);
+        let caller = self.caller(tenant.as_ref(), subkey);
+        let (key, tenant) = self.home.quota_key(&self.event, &caller)?;
+        let verdict = self.home.core.decide(&self.event, &self.limit, key, tenant, &caller, now);
         let before =
             if verdict.allowed() { self.home.core.take_pending(key) } else { Pending::default() };
         Ok(Decision {
             allowed: verdict.allowed(),
             suppressed_before: before.count,
+            saturated: before.saturated,
             first_suppressed_at: (before.count > 0).then(|| seconds(before.first)),
             retry_after: verdict.retry_at.map(|at| seconds(at.saturating_sub(now))),
             reason: match verdict.reason {
@@ -311,7 +318,7 @@ impl Gate {
     fn suppressed(&self, py: Python<'_>, subkey: Option<&Bound<'_, PyString>>) -> PyResult<u64> {
         let tenant = tenant(py, self.per_tenant);
         let caller = self.caller(tenant.as_ref(), subkey);
-        let (key, _) = self.home.quota_key(self.event.hash(), &caller)?;
+        let (key, _) = self.home.quota_key(&self.event, &caller)?;
         Ok(self.home.core.pending(key).count)
     }
 
@@ -325,7 +332,7 @@ impl Gate {
     ) -> PyResult<Bound<'py, PyDict>> {
         let tenant = tenant(py, self.per_tenant);
         let caller = self.caller(tenant.as_ref(), subkey);
-        let (key, _) = self.home.quota_key(self.event.hash(), &caller)?;
+        let (key, _) = self.home.quota_key(&self.event, &caller)?;
         let before = self.home.core.take_pending(key);
         super::gates_reports::tag(py, &self.name, subkey, before)
     }
@@ -336,21 +343,6 @@ impl Gate {
 }
 
 impl Gate {
-    #[allow(clippy::inline_always)] // the result goes through memory otherwise
-    #[inline(always)]
-    fn decide(
-        &self,
-        py: Python<'_>,
-        subkey: Option<&Bound<'_, PyString>>,
-    ) -> PyResult<(Verdict, KeyHash, u64)> {
-        let now = self.home.clock.now(py, self.coarse)?;
-        let tenant = tenant(py, self.per_tenant);
-        let caller = self.caller(tenant.as_ref(), subkey);
-        let (key, tenant) = self.home.quota_key(self.event.hash(), &caller)?;
-        let verdict = self.home.core.decide(&self.event, &self.limit, key, tenant, &caller, now);
-        Ok((verdict, key, now))
-    }
-
     fn caller<'a, 'py>(
         &self,
         tenant: Option<&'a Bound<'py, PyString>>,

@@ -37,6 +37,8 @@ pub(super) struct Decision {
     pub(super) allowed: bool,
     /// How many were suppressed before this one since somebody was last told; 0 if denied.
     pub(super) suppressed_before: u64,
+    /// Whether the count stands for so many or more: it has come to the table's `max_count`.
+    pub(super) saturated: bool,
     /// When the first of them was, in seconds of the gate's clock.
     pub(super) first_suppressed_at: Option<f64>,
     /// Seconds until the same call would be allowed; None is never.
@@ -69,6 +71,8 @@ pub(super) struct Suppression {
     subkey: Option<String>,
     /// How many emissions were suppressed.
     count: u64,
+    /// Whether the count stands for so many or more.
+    saturated: bool,
     /// When the first was, in seconds of the gate's clock; None for evicted keys.
     first: Option<f64>,
     /// When the latest was.
@@ -93,6 +97,7 @@ impl From<gates::Suppression> for Suppression {
             event: row.event,
             subkey: row.subkey,
             count: row.count,
+            saturated: row.saturated,
             first: row.span.map(|(first, _)| seconds(first)),
             last: row.span.map(|(_, last)| seconds(last)),
             tenant: row.tenant,

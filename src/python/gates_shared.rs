@@ -40,7 +40,7 @@ impl SharedGates {
         let clock = ClockSource::from_argument(clock)?;
         // Another worker may hold the file's lock for a moment.
         let core = py.detach(|| open(&path, max_keys.0)).map_err(|why| gate_error(py, &why))?;
-        let gates = Gates { home: Home::new(core, clock, true) };
+        let gates = Gates { home: Home::new(core, clock) };
         Ok(PyClassInitializer::from(gates).add_subclass(Self { path }))
     }
 }

@@ -15,6 +15,7 @@ use pyo3::types::{PyBytes, PyString};
 
 pub(super) use self::arguments::{Absent, Body, JsonText};
 pub(super) use self::batch::HashBatch;
+pub(super) use self::borrowed::ascii;
 use self::payload::Rest;
 use crate::hashing::digest::HexLength;
 use crate::hashing::json::{Mode, Sink};

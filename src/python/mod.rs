@@ -57,7 +57,7 @@ mod native {
     use super::gates_clock::ManualClock;
     #[pymodule_export]
     use super::gates_default::{
-        default_gates, empty_call, fire_once, forget_counts_after_fork, reset_fire_once,
+        EmptyGate, default_gates, empty_call, fire_once, forget_counts_after_fork, reset_fire_once,
         should_emit,
     };
     #[pymodule_export]

@@ -143,7 +143,7 @@ pub(super) fn utf8<'a>(text: Borrowed<'a, '_, PyString>) -> PyResult<&'a str> {
 ///
 /// The header has another layout from 3.14 on, which is not read here.
 #[inline]
-pub(super) fn ascii<'a>(text: Borrowed<'a, '_, PyString>) -> Option<&'a str> {
+pub(in crate::python) fn ascii<'a>(text: Borrowed<'a, '_, PyString>) -> Option<&'a str> {
     #[cfg(not(any(Py_3_14, PyPy, GraalPy)))]
     // SAFETY: `text` is a str. If it is compact and ASCII, then `length` bytes of ASCII follow its header, and
     // neither changes while it lives.
