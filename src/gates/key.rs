@@ -90,7 +90,7 @@ impl KeyHasher {
     pub(super) fn key(&self, seed: u128, tenant: u64, subkey: Option<&[u8]>) -> KeyHash {
         let seed = seed.wrapping_add(self.tenant.wrapping_mul(u128::from(tenant)));
         let Some(text) = subkey else {
-            return Self::upper_half(
+            return Self::mixed_half(
                 seed.wrapping_add(self.length.wrapping_mul(u128::from(u64::MAX))),
             );
         };
@@ -117,13 +117,17 @@ impl KeyHasher {
         } else {
             add(seed, text.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)))
         };
-        Self::upper_half(sum)
+        Self::mixed_half(sum)
     }
 
-    const fn upper_half(sum: u128) -> KeyHash {
+    /// Texts that differ in a counter have sums at even distances, which may all fall into a few sets. So
+    /// the sum is mixed as the counter of `SplitMix64` is, one to one (Steele, Lea and Flood, 2014).
+    const fn mixed_half(sum: u128) -> KeyHash {
         #[allow(clippy::cast_possible_truncation)] // what is left of it
-        let place = (sum >> 64) as u64;
-        KeyHash { place, rest: 0 }
+        let half = (sum >> 64) as u64;
+        let half = (half ^ half >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let half = (half ^ half >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        KeyHash { place: half ^ half >> 31, rest: 0 }
     }
 }
 
