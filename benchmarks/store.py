@@ -3,7 +3,10 @@
     python benchmarks/store.py [--calls 500] [--rounds 3] [--rows 10000 100000 1000000] [--processes 1 2 4 8]
 
 Needs procrastinate and pgqueuer for the comparison. Every call has a key of its own ("new") or one that is taken
-("again", where the peers raise or skip, and we return the row). The variants take turns within a round.
+("again", where the peers raise or skip, and we return the row). The variants take turns within a round. Durability is
+the same for all. procrastinate and we use a pool of one connection; pgqueuer is judged on a connection of its own, its
+quickest way, and shown through a pool as well, and with the row that is taken selected, as we return it. "cpu" is what
+a call takes of the client and of the server's processes for it: it depends less on what else the machine does.
 """
 
 from __future__ import annotations
@@ -19,8 +22,11 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
+from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -76,24 +82,47 @@ async def procrastinate_insert(server: EmbeddedPostgres) -> AsyncIterator[Insert
         yield insert
 
 
+TAKEN = "SELECT * FROM pgqueuer WHERE dedupe_key = $1 AND status IN ('queued', 'picked')"
+
+
 @asynccontextmanager
-async def pgqueuer_insert(server: EmbeddedPostgres) -> AsyncIterator[Insert]:
+async def pgqueuer_inserts(server: EmbeddedPostgres) -> AsyncIterator[dict[str, Insert]]:
     from pgqueuer.queries import Queries
 
     server.create_database("pgqueuer")
-    connection = await asyncpg.connect(server.dsn("postgres", "pgqueuer"))
-    queries = Queries.from_asyncpg_connection(connection)
-    await queries.install()
+    dsn = server.dsn("postgres", "pgqueuer")
+    connection = await asyncpg.connect(dsn)
+    alone = Queries.from_asyncpg_connection(connection)
+    await alone.install()
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
+        pooled = Queries.from_asyncpg_pool(pool)
 
-    async def insert(key: str) -> object:
-        return await queries.enqueue("run", key.encode(), dedupe_key=key, on_conflict="skip")
+        async def insert(key: str, queries: Any = alone) -> list[Any]:
+            return await queries.enqueue("run", key.encode(), dedupe_key=key, on_conflict="skip")
 
-    yield insert
+        async def and_select(key: str) -> object:
+            (id,) = await insert(key)
+            return id or await connection.fetchrow(TAKEN, key)
+
+        name = f"pgqueuer {version('pgqueuer')}"
+        yield {name: insert, f"{name}, pool": lambda key: insert(key, pooled), f"{name}, and select": and_select}
     await connection.close()
 
 
 def propose(store: ApprovalStore) -> Insert:
     return lambda key: store.propose(Proposal.shell(f"docker stop {key}"))
+
+
+SERVING = "SELECT pid FROM pg_stat_activity WHERE client_port IS NOT NULL AND pid <> pg_backend_pid()"
+
+
+async def on_the_server(watcher: asyncpg.Connection) -> float:
+    """Seconds of CPU that the sessions of other clients took so far."""
+    return sum(cpu_of(row["pid"]) for row in await watcher.fetch(SERVING))
+
+
+def cpu_of(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 async def rate(insert: Insert, keys: list[str]) -> float:
@@ -107,25 +136,60 @@ def keys(count: int) -> list[str]:
     return [uuid.uuid4().hex for _ in range(count)]
 
 
+@dataclass
+class Sample:
+    """What one call took, in seconds."""
+
+    wall: float
+    client: float
+    server: float
+
+
+async def sample(insert: Insert, keys: list[str], watcher: asyncpg.Connection) -> Sample:
+    server, client = await on_the_server(watcher), time.process_time()
+    wall = 1 / await rate(insert, keys)
+    client = (time.process_time() - client) / len(keys)
+    return Sample(wall, client, (await on_the_server(watcher) - server) / len(keys))
+
+
 async def compare(server: EmbeddedPostgres, store: ApprovalStore, calls: int, rounds: int) -> None:
     async with AsyncExitStack() as stack:
+        watcher = await asyncpg.connect(server.dsn("postgres", "postgres"))
+        stack.push_async_callback(watcher.close)
         variants: dict[str, Insert] = {"interlock": propose(store)}
-        for name, opened in (("procrastinate", procrastinate_insert), ("pgqueuer", pgqueuer_insert)):
-            try:
-                variants[f"{name} {version(name)}"] = await stack.enter_async_context(opened(server))
-            except ImportError as error:
-                print(f"{name} is not compared: {error}")
-        rates: dict[tuple[str, str], list[float]] = {}
+        judged = set()
+        try:
+            insert = await stack.enter_async_context(procrastinate_insert(server))
+            variants |= {(name := f"procrastinate {version('procrastinate')}"): insert}
+            judged.add(name)
+        except ImportError as error:
+            print(f"procrastinate is not compared: {error}")
+        try:
+            inserts = await stack.enter_async_context(pgqueuer_inserts(server))
+            variants |= inserts
+            judged.add(next(iter(inserts)))
+        except ImportError as error:
+            print(f"pgqueuer is not compared: {error}")
+        samples: dict[tuple[str, str], list[Sample]] = {}
         for _ in range(rounds):
             for name, insert in variants.items():
                 fresh = keys(calls)
-                rates.setdefault((name, "new"), []).append(await rate(insert, fresh))
-                rates.setdefault((name, "again"), []).append(await rate(insert, fresh))
-    for name in variants:
-        for what in ("new", "again"):
-            ours, theirs = (statistics.median(rates[who, what]) for who in ("interlock", name))
-            ratio = "" if name == "interlock" else f"   interlock / peer = {ours / theirs:.2f} (budget 1.0)"
-            print(f"{name:24} {what:6} {theirs:8.0f} /s{ratio}")
+                for what in ("new", "again"):
+                    samples.setdefault((name, what), []).append(await sample(insert, fresh, watcher))
+
+    def median(name: str, what: str, of: Callable[[Sample], float]) -> float:
+        return statistics.median(map(of, samples[name, what]))
+
+    for what in ("new", "again"):
+        ours = median("interlock", what, lambda sample: sample.wall)
+        for name in variants:
+            wall, client, server_cpu = (
+                median(name, what, attrgetter(field)) for field in ("wall", "client", "server")
+            )
+            verdict = ("ok" if wall >= ours else "MISSED") if name in judged else "not judged"
+            ratio = "" if name == "interlock" else f"   interlock / peer = {wall / ours:.2f} (budget 1.0): {verdict}"
+            cpu = f"cpu {client * 1e6:5.0f} + {server_cpu * 1e6:4.0f} µs"
+            print(f"{name:26} {what:6} {1 / wall:6.0f} /s  {cpu}{ratio}")
 
 
 async def batches(store: ApprovalStore, calls: int) -> None:

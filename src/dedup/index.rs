@@ -1,7 +1,7 @@
 //! The index: at most one proposal in flight for each (org, kind, identity), decided under one lock of one shard.
 
+use std::collections::BTreeSet;
 use std::hash::BuildHasher;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use foldhash::quality::RandomState;
@@ -13,7 +13,7 @@ use super::neighbours::{Neighbours, Place};
 use super::shard::{Key, Shard};
 use super::{IndexError, LifecycleState};
 
-const MAX_SHARDS: usize = 64;
+const MAX_SHARDS: usize = 8;
 /// Fewer entries than this in a shard would not be worth a lock of their own.
 const MIN_SHARD: usize = 1024;
 /// How many ended entries are remembered for those who ask, where no cooldown needs more.
@@ -153,7 +153,7 @@ impl Index {
             texts,
         };
         let stored = Entry {
-            proposed: Arc::new(proposed),
+            proposed,
             state: LifecycleState::Pending,
             attempt: 0,
             version: 1,
@@ -162,9 +162,9 @@ impl Index {
             lease_until: self.settings.lease.map(|lease| now.saturating_add(lease)),
             ended: 0,
         };
-        self.hold(&mut shard, stored.clone())?;
+        let near = self.hold(&mut shard, stored.clone())?;
         drop(shard);
-        let (cluster, related) = self.neighbours_of(&stored, now);
+        let (cluster, related) = self.neighbours_of(&stored, &near, now);
         Ok(Decision { reason: Reason::New, stored, cluster, related })
     }
 
@@ -228,15 +228,18 @@ impl Index {
         lapsed
     }
 
-    /// Holds an entry that is in flight and already counted.
-    pub(super) fn hold(&self, shard: &mut Shard, entry: Entry) -> Result<(), IndexError> {
-        let proposed = Arc::clone(&entry.proposed);
+    /// Holds an entry that is in flight and already counted, and says what may be near it.
+    pub(super) fn hold(
+        &self,
+        shard: &mut Shard,
+        entry: Entry,
+    ) -> Result<BTreeSet<Place>, IndexError> {
         let full = IndexError::Full { capacity: self.settings.capacity };
         let slot = shard.insert(entry).ok_or(full)?;
         shard.point(slot);
-        let place = Place { number: proposed.number, slot, selector: proposed.id.selector() };
-        self.neighbours.add(&proposed, place);
-        Ok(())
+        let Some(entry) = shard.get(slot) else { return Ok(BTreeSet::new()) };
+        let place = Place { number: entry.number, slot, selector: entry.id.selector() };
+        Ok(self.neighbours.join(entry, place, SHOWN))
     }
 
     pub(super) fn lock(&self, selector: u8) -> MutexGuard<'_, Shard> {
@@ -348,8 +351,12 @@ impl Index {
         left << 27 | right
     }
 
-    fn neighbours_of(&self, own: &Entry, now: i64) -> (Vec<Entry>, Vec<Entry>) {
-        let places = self.neighbours.of(own, SHOWN);
+    fn neighbours_of(
+        &self,
+        own: &Entry,
+        places: &BTreeSet<Place>,
+        now: i64,
+    ) -> (Vec<Entry>, Vec<Entry>) {
         let mut cluster = Vec::new();
         let mut related = Vec::new();
         for place in places {

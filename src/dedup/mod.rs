@@ -3,7 +3,7 @@
 //! * [`lifecycle`]: the states and what may follow what
 //! * [`identity`]: the 32 bytes that make two proposals the same
 //! * [`index`]: [`Index`], sharded by identity; at most one proposal in flight for each (org, kind, identity)
-//! * `shard`, `neighbours`: its two kinds of tables
+//! * `shard`, `neighbours`: its two kinds of tables; `slab`: where the entries lie
 //! * [`snapshot`]: an index as bytes and back
 
 mod entry;
@@ -13,6 +13,7 @@ mod index;
 pub mod lifecycle;
 mod neighbours;
 mod shard;
+mod slab;
 mod snapshot;
 
 pub use entry::{Entry, Id, Proposed};

@@ -1,5 +1,6 @@
 //! Which entries in flight act on what: the index of logical keys and of targets.
 
+use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hash};
 use std::ops::Bound;
@@ -40,17 +41,6 @@ impl Neighbours {
         Self { shards, digests }
     }
 
-    pub(super) fn add(&self, entry: &Proposed, place: Place) {
-        for key in entry.logical_keys() {
-            let (target, verb) = self.digests_of(entry.org(), key);
-            let mut shard = self.shard(target).lock();
-            shard
-                .entry(target)
-                .and_modify(|members| members.insert(verb, place))
-                .or_insert(Members::One(verb, place));
-        }
-    }
-
     pub(super) fn remove(&self, entry: &Proposed, place: Place) {
         for key in entry.logical_keys() {
             let (target, verb) = self.digests_of(entry.org(), key);
@@ -61,34 +51,19 @@ impl Neighbours {
         }
     }
 
-    /// The oldest entries with the same verb and target as a logical key of `entry`, and those with another verb, at most
-    /// `at_most` of each for a key; without `entry` itself.
-    pub(super) fn of(&self, entry: &Proposed, at_most: usize) -> BTreeSet<Place> {
-        let own = entry.number;
+    /// Adds an entry, and returns the oldest ones with the same verb and target as one of its logical keys, and those with
+    /// another verb: at most `at_most` of each for a key.
+    pub(super) fn join(&self, entry: &Proposed, place: Place, at_most: usize) -> BTreeSet<Place> {
         let mut found = BTreeSet::new();
         for key in entry.logical_keys() {
             let (target, verb) = self.digests_of(entry.org(), key);
-            match self.shard(target).lock().get(&target) {
-                None => {}
-                Some(Members::One(_, place)) => {
-                    found.extend((place.number != own).then_some(*place));
+            match self.shard(target).lock().entry(target) {
+                MapEntry::Vacant(vacant) => {
+                    vacant.insert(Members::One(verb, place));
                 }
-                Some(Members::Many(members)) => {
-                    let first = |verb| (verb, Place { number: 0, slot: 0, selector: 0 });
-                    let above = verb
-                        .checked_add(1)
-                        .map_or(Bound::Excluded((u32::MAX, LAST)), |v| Bound::Included(first(v)));
-                    let same = members
-                        .range((Bound::Included(first(verb)), Bound::Included((verb, LAST))));
-                    let others = members
-                        .range(..first(verb))
-                        .chain(members.range((above, Bound::Unbounded)));
-                    for half in [
-                        &mut same.map(|(_, place)| place) as &mut dyn Iterator<Item = &Place>,
-                        &mut others.map(|(_, place)| place),
-                    ] {
-                        found.extend(half.filter(|place| place.number != own).take(at_most));
-                    }
+                MapEntry::Occupied(mut members) => {
+                    members.get().near(verb, place.number, at_most, &mut found);
+                    members.get_mut().insert(verb, place);
                 }
             }
         }
@@ -116,6 +91,28 @@ impl Neighbours {
 const LAST: Place = Place { number: u64::MAX, slot: u32::MAX, selector: u8::MAX };
 
 impl Members {
+    fn near(&self, verb: u32, own: u64, at_most: usize, found: &mut BTreeSet<Place>) {
+        let members = match self {
+            Self::One(_, place) => {
+                found.extend((place.number != own).then_some(*place));
+                return;
+            }
+            Self::Many(members) => members,
+        };
+        let first = |verb| (verb, Place { number: 0, slot: 0, selector: 0 });
+        let above = verb
+            .checked_add(1)
+            .map_or(Bound::Excluded((u32::MAX, LAST)), |v| Bound::Included(first(v)));
+        let same = members.range((Bound::Included(first(verb)), Bound::Included((verb, LAST))));
+        let others = members.range(..first(verb)).chain(members.range((above, Bound::Unbounded)));
+        for half in [
+            &mut same.map(|(_, place)| place) as &mut dyn Iterator<Item = &Place>,
+            &mut others.map(|(_, place)| place),
+        ] {
+            found.extend(half.filter(|place| place.number != own).take(at_most));
+        }
+    }
+
     fn insert(&mut self, verb: u32, place: Place) {
         match self {
             Self::One(first, at) => {

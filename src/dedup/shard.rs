@@ -9,8 +9,7 @@ use hashbrown::HashTable;
 
 use super::Entry;
 use super::entry::{Id, Realm};
-
-const CHUNK: usize = 64;
+use super::slab::Slab;
 
 /// What makes two proposals the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,10 +37,7 @@ impl Entry {
 
 #[derive(Default)]
 pub(super) struct Shard {
-    // In chunks, so that growing neither copies the entries nor leaves half of the memory unused.
-    chunks: Vec<Box<[Option<Entry>; CHUNK]>>,
-    slots: u32,
-    free: Vec<u32>,
+    slab: Slab,
     // The entry in flight of each key, or the last ended one that cools down.
     by_key: HashTable<u32>,
     by_id: HashTable<u32>,
@@ -84,48 +80,29 @@ impl Shard {
     }
 
     pub(super) fn get(&self, slot: u32) -> Option<&Entry> {
-        in_slot(&self.chunks, slot)
+        self.slab.get(slot)
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter()).flatten()
+        self.slab.iter()
     }
 
     /// Holds a new entry under its id; [`Shard::point`] puts it under its key. None if there is no slot left.
     pub(super) fn insert(&mut self, entry: Entry) -> Option<u32> {
-        let slot = self.free_slot()?;
-        let hash = self.hasher.hash_one(entry.id);
-        if let Some(until) = entry.lease_until {
-            self.leases.insert((until, slot));
-        }
-        *self.slot_mut(slot)? = Some(entry);
-        let (chunks, hasher) = (&self.chunks, &self.hasher);
+        let (hash, lease) = (self.hasher.hash_one(entry.id), entry.lease_until);
+        let slot = self.slab.insert(entry)?;
+        self.leases.extend(lease.map(|until| (until, slot)));
+        let (slab, hasher) = (&self.slab, &self.hasher);
         self.by_id.insert_unique(hash, slot, |&at| {
-            in_slot(chunks, at).map_or(0, |entry| hasher.hash_one(entry.id))
+            slab.get(at).map_or(0, |entry| hasher.hash_one(entry.id))
         });
         Some(slot)
     }
 
-    fn free_slot(&mut self) -> Option<u32> {
-        if let Some(slot) = self.free.pop() {
-            return Some(slot);
-        }
-        let slot = self.slots;
-        if slot as usize == self.chunks.len() * CHUNK {
-            self.chunks.push(Box::new([const { None }; CHUNK]));
-        }
-        self.slots = slot.checked_add(1)?;
-        Some(slot)
-    }
-
-    fn slot_mut(&mut self, slot: u32) -> Option<&mut Option<Entry>> {
-        self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)
-    }
-
     /// Makes the entry the one that its key finds.
     pub(super) fn point(&mut self, slot: u32) {
-        let (chunks, hasher) = (&self.chunks, &self.hasher);
-        let key_of = |at: u32| in_slot(chunks, at).map(Entry::key);
+        let (slab, hasher) = (&self.slab, &self.hasher);
+        let key_of = |at: u32| slab.get(at).map(Entry::key);
         let Some(key) = key_of(slot) else { return };
         let found = self.by_key.entry(
             hasher.hash_one(key),
@@ -137,7 +114,7 @@ impl Shard {
 
     /// Lets the key of the entry find nothing, if it finds this entry.
     pub(super) fn unpoint(&mut self, slot: u32) {
-        let Some(entry) = in_slot(&self.chunks, slot) else { return };
+        let Some(entry) = self.slab.get(slot) else { return };
         let hash = self.hasher.hash_one(entry.key());
         if let Ok(found) = self.by_key.find_entry(hash, |&at| at == slot) {
             found.remove();
@@ -146,7 +123,7 @@ impl Shard {
 
     /// Changes an entry, and keeps its lease in order.
     pub(super) fn change(&mut self, slot: u32, change: impl FnOnce(&mut Entry)) -> Option<&Entry> {
-        let entry = self.slot_mut(slot)?.as_mut()?;
+        let entry = self.slab.get_mut(slot)?;
         let before = entry.lease_until;
         change(entry);
         let after = entry.lease_until;
@@ -180,20 +157,15 @@ impl Shard {
     }
 
     fn forget(&mut self, slot: u32) {
-        let Some(entry) = self.slot_mut(slot).and_then(Option::take) else { return };
+        let Some(entry) = self.slab.take(slot) else { return };
         if let Ok(found) = self.by_id.find_entry(self.hasher.hash_one(entry.id), |&at| at == slot) {
             found.remove();
         }
-        self.free.push(slot);
     }
 
     fn has(&self, slot: u32, test: impl FnOnce(&Entry) -> bool) -> bool {
         self.get(slot).is_some_and(test)
     }
-}
-
-fn in_slot(chunks: &[Box<[Option<Entry>; CHUNK]>], slot: u32) -> Option<&Entry> {
-    chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_ref()
 }
 
 #[cfg(test)]
@@ -221,6 +193,6 @@ mod tests {
         }
         let shard = index.lock(0);
         let sizes = [shard.by_key.len(), shard.by_id.len(), shard.ended.len(), shard.leases.len()];
-        assert_eq!((sizes, shard.entries().count(), shard.slots), ([4, 4, 4, 0], 4, 5));
+        assert_eq!((sizes, shard.entries().count()), ([4, 4, 4, 0], 4));
     }
 }

@@ -1,7 +1,6 @@
 //! An index as bytes, and back: JSON, one object an entry, ended ones first.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -99,7 +98,7 @@ impl Index {
             texts: texts.ok_or_else(|| not_a_snapshot("its texts are too long"))?,
         };
         let entry = Entry {
-            proposed: Arc::new(proposed),
+            proposed,
             state: record.state,
             attempt: record.attempt,
             version: record.version,
@@ -121,7 +120,7 @@ impl Index {
             ));
         }
         if record.state.in_flight() {
-            return self.hold(&mut shard, entry);
+            return self.hold(&mut shard, entry).map(drop);
         }
         let capacity = self.settings.capacity;
         let slot = shard.insert(entry).ok_or(IndexError::Full { capacity })?;

@@ -207,6 +207,7 @@ def test_the_authority_fragment_names_the_kinds_and_the_rules():
     for rule in ("display label", "cmd_hash", "logical_key", "never trusted", "interrupted"):
         assert rule in fragment
     assert "{kinds}" in AUTHORITY_FRAGMENT_TEMPLATE
-    for bad in ([], [""], ["a\nb"]):
+    assert authority_fragment("shell") == authority_fragment(["shell"])
+    for bad in ([], [""], ["a\nb"], ""):
         with pytest.raises(ValueError, match="kinds"):
             authority_fragment(bad)

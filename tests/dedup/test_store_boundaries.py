@@ -90,6 +90,21 @@ async def test_settings_and_words_are_checked(pools, store):
             ApprovalStore(pools, **settings)
     with tenant_scope("a"), pytest.raises(UnknownState):
         await store.transition(uuid4(), "paused", by="operator")
+    with tenant_scope("a"):
+        id = (await store.propose(STOP)).stored.id
+        for nobody in ("", "some\0body", None):
+            with pytest.raises(ValueError, match="by names"):
+                await store.approve(id, by=nobody)
+            with pytest.raises(ValueError, match="by names"):
+                await store.transition(id, "cancelled", by=nobody)
+            with pytest.raises(ValueError, match="worker names"):
+                await store.claim(nobody)
+        with pytest.raises(ValueError, match="NUL"):
+            await store.transition(id, "cancelled", by="operator", reason="be\0cause")
+        for limit in (0, -1, 2**31):
+            with pytest.raises(ValueError, match="limit"):
+                await store.claim("worker", limit=limit)
+        assert (await store.get(id)).version == 1
 
 
 async def test_pools_with_a_setting_of_their_own_serve_the_store(pools_on, database):

@@ -42,16 +42,14 @@ _CUSTOM = "payload: every field that changes the effect."
 def authority_fragment(kinds: Iterable[str]) -> str:
     """Return the contract for an agent's instruction document, for the kinds of proposals it may emit.
 
-    Kinds other than the built-in ones are described as custom payloads.
+    Kinds other than the built-in ones are described as custom payloads. A string is one kind.
 
     Raises:
         ValueError: no kind is given, or a kind has a line break in it.
 
     """
-    chosen = list(dict.fromkeys(kinds))
+    chosen = [kinds] if isinstance(kinds, str) else list(dict.fromkeys(kinds))
     if not chosen or any(not kind or len(kind.splitlines()) != 1 for kind in chosen):
         raise ValueError("kinds must be one or more single-line names, such as ('shell', 'http')")
-    described = [
-        f"kind = {kind}; {_FIELDS.get(kind, 'payload: every field that changes the effect.')}" for kind in chosen
-    ]
-    return AUTHORITY_FRAGMENT_TEMPLATE.format(kinds="\n".join(described))
+    described = "\n".join(f"kind = {kind}; {_FIELDS.get(kind, _CUSTOM)}" for kind in chosen)
+    return AUTHORITY_FRAGMENT_TEMPLATE.format(kinds=described)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Seconds = float | timedelta
 
 MAX_BATCH = 10_000
+_MAX_INTEGER = 2**31 - 1
 NEIGHBOURS = 100
 """How many rows of a cluster, and how many related ones, a decision shows at most for each logical key."""
 
@@ -105,12 +106,13 @@ class ApprovalStore:
         """Record who approved a pending proposal and when. Approving again changes nothing: the first one stands.
 
         Raises:
+            ValueError: ``by`` names nobody.
             ProposalNotFound: the current org has no such proposal.
             LifecycleError: it is not pending any more.
 
         """
         _require_tenant("approve")
-        (answer,) = await self._fetch(rows.APPROVE, _uuid(id), by)
+        (answer,) = await self._fetch(rows.APPROVE, _uuid(id), _somebody("by", by))
         if answer["verdict"] == "unknown":
             raise _not_found(id)
         if answer["verdict"] == "illegal":
@@ -124,10 +126,10 @@ class ApprovalStore:
 
         Report with :meth:`transition` and the ``attempt`` of the row before the lease lapses.
         """
-        if limit < 1:
-            raise ValueError(f"limit={limit}: claim at least one")
+        if not 1 <= limit <= _MAX_INTEGER:
+            raise ValueError(f"limit={limit}: claim at least one, and at most {_MAX_INTEGER}")
         period = self._lease if lease is None else _duration("lease", lease)
-        return [rows.stored(row) for row in await self._fetch(rows.CLAIM, worker, limit, period)]
+        return [rows.stored(row) for row in await self._fetch(rows.CLAIM, _somebody("worker", worker), limit, period)]
 
     async def transition(
         self,
@@ -151,6 +153,7 @@ class ApprovalStore:
 
         Raises:
             UnknownState: ``to`` is not a state.
+            ValueError: ``by`` names nobody, or ``reason`` has a NUL, which PostgreSQL cannot store.
             ProposalNotFound: the current org has no such proposal.
             StaleAttempt: a later execution has begun.
             LifecycleError: the lifecycle has no such transition. A worker whose lease lapsed finds the row
@@ -160,7 +163,10 @@ class ApprovalStore:
         _require_tenant("transition")
         state = LifecycleState.of(to)
         period = self._lease if lease is None else _duration("lease", lease)
-        (answer,) = await self._fetch(rows.TRANSITION, _uuid(id), state.value, attempt, by, reason, period)
+        if reason is not None and "\0" in reason:
+            raise ValueError("reason has a NUL, which PostgreSQL cannot store")
+        decided = (state.value, attempt, _somebody("by", by), reason, period)
+        (answer,) = await self._fetch(rows.TRANSITION, _uuid(id), *decided)
         match answer["verdict"]:
             case "unknown":
                 raise _not_found(id)
@@ -246,6 +252,13 @@ def _uuid(id: UUID | str) -> UUID:
     except (ValueError, TypeError, AttributeError):
         # A label is no key; it is answered like any unknown one.
         raise _not_found(id) from None
+
+
+def _somebody(name: str, who: str) -> str:
+    """An audit row names who decided or worked."""
+    if not isinstance(who, str) or not who or "\0" in who:
+        raise ValueError(f"{name} names who decided or works: a string that is not empty and has no NUL")
+    return who
 
 
 def _not_found(id: UUID | str) -> ProposalNotFound:
