@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -30,18 +31,23 @@ Use = Callable[[TenantConnection], Awaitable[Any]]
 
 
 BEHIND_A_POOLER = "behind a pooler"
+CROWDED = "pipelined, crowded"
 
 
 @pytest.fixture(
     params=[
         "merged",
         "pipelined",
+        CROWDED,
         "transaction",
         pytest.param(BEHIND_A_POOLER, marks=pytest.mark.slow),
     ]
 )
 def way(request: pytest.FixtureRequest) -> str:
-    """The mode, on one connection of one process for both tenants; or two processes whose pooler has one for both."""
+    """The mode, on one connection of one process for both tenants; or two processes whose pooler has one for both.
+
+    Crowded: the next tenant waits for the connection when the last one gives it back.
+    """
     chosen: str = request.param
     return chosen
 
@@ -73,7 +79,8 @@ async def pools(
             assert of_a.stats().mode == "transaction"
             yield {"A": of_a, "B": of_b}
     else:
-        async with create_tenant_pools(*tenant_database.dsns, min_size=0, max_size=1, mode=way) as both:
+        mode: Any = way.partition(",")[0]
+        async with create_tenant_pools(*tenant_database.dsns, min_size=0, max_size=1, mode=mode) as both:
             yield {"A": both, "B": both}
 
 
@@ -102,15 +109,19 @@ def _with_the_cached_statement(statement: str, *, extended: bool = False) -> Use
 
 
 async def _stand_in_for_our_statements(connection: TenantConnection) -> None:
-    for name in ("interlock_enter", "interlock_begin", "interlock_role", "interlock_settings"):
-        parameters = "(text, text, text, text)" if name == "interlock_enter" else ""
-        condition = "WHERE $1 || $2 || $3 || $4 IS NOT NULL" if parameters else ""
+    for name in OURS:
         with contextlib.suppress(asyncpg.PostgresError):
             await connection.execute(f"DEALLOCATE {name}")
         with contextlib.suppress(asyncpg.PostgresError):
-            await connection.execute(
-                f"PREPARE {name}{parameters} AS SELECT set_config('app.current_org_id', 'A', false) {condition}"
-            )
+            await connection.execute(f"PREPARE {name} AS {AS_A}")
+
+
+async def _stand_in_for_our_statements_in_a_block(connection: TenantConnection) -> None:
+    for name in OURS:
+        with contextlib.suppress(asyncpg.PostgresError):
+            await connection.execute(IN_A_BLOCK.format(f"DEALLOCATE {name}"))
+        with contextlib.suppress(asyncpg.PostgresError):
+            await connection.execute(IN_A_BLOCK.format(f"PREPARE {name} AS {AS_A}".replace("'", "''")))
 
 
 async def _copy_that_is_cancelled(connection: TenantConnection) -> None:
@@ -127,6 +138,8 @@ async def _copy_that_is_cancelled(connection: TenantConnection) -> None:
     await asyncio.gather(copying, return_exceptions=True)
 
 
+OURS = ("interlock_settings", "interlock_role", "interlock_begin", "interlock_commit")
+AS_A = "SELECT set_config('app.current_org_id', 'A', false)"
 STAND_IN = (
     "PREPARE \"{name}\"(text) AS SELECT count(set_config('app.current_org_id', 'A', false)) "
     "FROM items WHERE name <> $1"
@@ -164,6 +177,7 @@ LEFT_BEHIND: dict[str, Use] = {
         IN_A_BLOCK.format('DEALLOCATE "{name}"') + "; " + IN_A_BLOCK.format(STAND_IN.replace("'", "''")),
     ),
     "stand-ins for our statements": _stand_in_for_our_statements,
+    "stand-ins for our statements in a block": _stand_in_for_our_statements_in_a_block,
     "DISCARD ALL": _statements("DISCARD ALL"),
     "DISCARD PLANS": _statements("DISCARD PLANS"),
     "DISCARD TEMP": _statements("DISCARD TEMP"),
@@ -219,14 +233,16 @@ LEFT_BEHIND: dict[str, Use] = {
 
 # What may close the session, or stop its reset, only when the next checkout, or behind a pooler the next transaction,
 # is under way.
-_PREPARED_IN_A_BLOCK = {"PREPARE in a block", "a stand-in in a block"}
+_PREPARED_IN_A_BLOCK = {"PREPARE in a block", "a stand-in in a block", "stand-ins for our statements in a block"}
 TOLD: dict[str, set[str]] = {
     "merged": {"statement_timeout"},
-    "pipelined": _PREPARED_IN_A_BLOCK | {"DEALLOCATE ALL in a block", "DEALLOCATE in a block"},
+    "pipelined": _PREPARED_IN_A_BLOCK
+    | {"DEALLOCATE ALL in a block", "DEALLOCATE in a block", "statement_timeout", "transaction_timeout"},
     # The driver caches no statement there.
     "transaction": {"PREPARE", "PREPARE in a block"} | {"statement_timeout", "idle timeouts", "transaction_timeout"},
 }
 TOLD[BEHIND_A_POOLER] = TOLD["transaction"]
+TOLD[CROWDED] = TOLD["pipelined"]
 
 
 # --- what comes first
@@ -297,6 +313,15 @@ async def _outcome(pools: Pools, use: Use) -> Any:
         return type(error)
 
 
+def _with_the_next_one_waiting(pools: Pools, leave: Use, first: Use, waiting: list[asyncio.Task[Any]]) -> Use:
+    async def use(connection: TenantConnection) -> None:
+        await leave(connection)
+        waiting.append(asyncio.create_task(_outcome(pools, first), context=contextvars.Context()))
+        await asyncio.sleep(0)
+
+    return use
+
+
 @pytest.mark.parametrize("first", FIRST)
 async def test_the_next_tenant_finds_a_fresh_session(
     pools: Pools, superuser: asyncpg.Connection, way: str, first: str
@@ -306,10 +331,12 @@ async def test_the_next_tenant_finds_a_fresh_session(
     for left, leave in LEFT_BEHIND.items():
         await superuser.execute("DELETE FROM items WHERE org_id = 'B'; INSERT INTO items VALUES ('B', 'b1')")
         await _in(pools, "B", lambda connection: connection.fetchval(CACHED, ""))
+        waiting: list[asyncio.Task[Any]] = []
+        use = _with_the_next_one_waiting(pools, leave, expected.run, waiting) if way == CROWDED else leave
         with contextlib.suppress(*REFUSALS, TransactionRequired):
-            await _in(pools, "A", leave)
+            await _in(pools, "A", use)
         for _ in range(1 + (left in TOLD[way])):
-            found = await _outcome(pools, expected.run)
+            found = await (waiting.pop() if waiting else _outcome(pools, expected.run))
             if found == expected.returns:
                 break
         assert found == expected.returns, left

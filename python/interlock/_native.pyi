@@ -882,6 +882,11 @@ class ReplyProtocol:
     """
     def __getattr__(self, name: str, /) -> Any: ...
     def __new__(cls, /, inner: Any, on_failure: Any) -> ReplyProtocol: ...
+    @property
+    def awaits_reset(self, /) -> bool:
+        """
+        Whether a reset is unanswered.
+        """
     def connection_lost(self, /, error: Any) -> None: ...
     def connection_made(self, /, transport: Any) -> None: ...
     def data_received(self, /, data: Any) -> None: ...
@@ -899,11 +904,6 @@ class ReplyProtocol:
     def take_prepared_by_sql(self, /) -> bool:
         """
         Whether statements were prepared or dropped through SQL since the last call.
-        """
-    @property
-    def unanswered(self, /) -> int:
-        """
-        How many groups are unanswered.
         """
     def when_settled(self, /, callback: Any) -> None:
         """

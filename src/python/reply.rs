@@ -50,10 +50,10 @@ impl ReplyProtocol {
         self.expect(py, Expected::Reset)
     }
 
-    /// How many groups are unanswered.
+    /// Whether a reset is unanswered.
     #[getter]
-    fn unanswered(&self) -> usize {
-        self.scanner.lock().unanswered()
+    fn awaits_reset(&self) -> bool {
+        self.scanner.lock().awaits_reset()
     }
 
     /// Whether statements were prepared or dropped through SQL since the last call.
@@ -63,7 +63,7 @@ impl ReplyProtocol {
 
     /// Calls `callback()` once, when nothing is unanswered any more.
     fn when_settled(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
-        if self.unanswered() == 0 {
+        if self.scanner.lock().unanswered() == 0 {
             callback.call0(py)?;
         } else {
             *self.on_settled.lock() = Some(callback);

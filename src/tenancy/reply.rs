@@ -137,6 +137,11 @@ impl ReplyScanner {
         self.expected.len()
     }
 
+    /// Whether a reset is unanswered.
+    pub fn awaits_reset(&self) -> bool {
+        self.expected.contains(&Expected::Reset)
+    }
+
     /// Whether, since the last call, a statement of the driver's user prepared or dropped statements
     /// by name: the reset may then refuse the session.
     pub fn take_prepared_by_sql(&mut self) -> bool {

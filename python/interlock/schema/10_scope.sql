@@ -63,8 +63,8 @@ GRANT EXECUTE ON FUNCTION interlock.current_org(text) TO :"tenant_role";
 
 -- --- the pipelined checkout
 
--- Both functions run in a session whose last user may have been hostile. They are called after RESET ALL, and still
--- use no operator and no unqualified name that a search_path could lead elsewhere.
+-- These run in a session whose last user may have been hostile. They are called after RESET ALL, and still use no
+-- operator and no unqualified name that a search_path could lead elsewhere.
 
 -- Enters the scope of an org, if the reset before it has run to its end: only then does the session know the nonce.
 CREATE OR REPLACE FUNCTION interlock.enter(nonce text, org text, seal text, setting text) RETURNS void
@@ -85,21 +85,25 @@ BEGIN
 END
 $$;
 
--- Ends a checkout: what RESET ROLE and RESET ALL, sent just before, do not undo. A statement prepared in SQL can stand
--- in for one that the driver has cached, no reset removes it, and none brings back one that was dropped: if one was
--- made, or there are fewer than the driver relies on, the session is refused.
+-- Ends a checkout. RESET ROLE and RESET ALL were sent just before, but by a name for which a statement prepared in SQL
+-- may have stood in. Such a statement can stand in for one that the driver has cached, too; no reset removes it, and
+-- none brings back one that was dropped: if one was made, or there are fewer than the driver relies on, the session is
+-- refused.
 DROP FUNCTION IF EXISTS interlock.clean(text, text[]);
 CREATE OR REPLACE FUNCTION interlock.clean(nonce text, settings text[], statements integer) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     ignored text;
 BEGIN
+    RESET ALL;
+    RESET ROLE;
+    ignored := pg_catalog.set_config('lock_timeout', '5s', true);  -- another session may have locked a temporary table
     IF (SELECT coalesce(pg_catalog.bool_or(s.from_sql), false)
             OR pg_catalog.count(*) OPERATOR(pg_catalog.<) statements
         FROM pg_catalog.pg_prepared_statement() AS s) THEN
         RAISE EXCEPTION USING ERRCODE = 'IL001', MESSAGE = 'statements were prepared or dropped in SQL';
     END IF;
-    PERFORM pg_catalog.pg_advisory_unlock_all();
+    ignored := pg_catalog.pg_advisory_unlock_all();
     EXECUTE 'CLOSE ALL';  -- plpgsql has a CLOSE of its own
     UNLISTEN *;
     DISCARD TEMP;
@@ -111,7 +115,23 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION interlock.enter(text, text, text, text), interlock.clean(text, text[], integer)
-    FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION interlock.enter(text, text, text, text), interlock.clean(text, text[], integer)
-    TO :"tenant_role", :"admin_role";
+-- Begins a checkout, and ends the one before unless that is done already (statements is NULL then). A procedure,
+-- because CALL needs no plan: it is parsed anew for each checkout, since a statement with a name could be replaced.
+CREATE OR REPLACE PROCEDURE interlock.checkout(
+    nonce text, org text, seal text, setting text, settings text[], statements integer
+)
+LANGUAGE plpgsql AS $$
+DECLARE
+    ignored text;
+BEGIN
+    IF statements IS NOT NULL THEN
+        ignored := interlock.clean(nonce, settings, statements);
+    END IF;
+    ignored := interlock.enter(nonce, org, seal, setting);
+END
+$$;
+
+REVOKE ALL ON ROUTINE interlock.enter(text, text, text, text), interlock.clean(text, text[], integer),
+    interlock.checkout(text, text, text, text, text[], integer) FROM PUBLIC;
+GRANT EXECUTE ON ROUTINE interlock.enter(text, text, text, text), interlock.clean(text, text[], integer),
+    interlock.checkout(text, text, text, text, text[], integer) TO :"tenant_role", :"admin_role";

@@ -1,8 +1,7 @@
 """Sends the prelude in one piece with the statement behind it: one system call, and one wake-up of the server, less.
 
-uvloop does that by itself for everything that is written in one iteration of the loop. asyncio's transports write at
-once, so the prelude is kept until the driver writes; but only under load. While connections are free, it is better
-that the server works on the prelude while the client is still making the statement.
+The transports write at once, so the prelude is kept until the driver writes; but only under load. While connections
+are free, it is better that the server works on the prelude while the client is still making the statement.
 """
 
 from __future__ import annotations
@@ -22,6 +21,9 @@ class Hold(Protocol):
     def write(self, data: bytes) -> None:
         """Write ``data`` now."""
 
+    def flush(self) -> None:
+        """Write now what is held."""
+
 
 def hold_for(transport: Any) -> Hold:
     """Return the way to write to ``transport`` with the fewest system calls."""
@@ -36,13 +38,16 @@ def hold_for(transport: Any) -> Hold:
 
 
 class _Direct:
-    """Leaves it to the transport to put writes together."""
+    """Holds nothing."""
 
     __slots__ = ("hold", "write")
 
     def __init__(self, transport: Any) -> None:
         self.hold = transport.write
         self.write = transport.write
+
+    def flush(self) -> None:
+        pass
 
 
 class _Held:
@@ -61,6 +66,10 @@ class _Held:
 
     def write(self, data: bytes) -> None:
         self._transport.write(data)
+
+    def flush(self) -> None:
+        if self._held:
+            self._write(b"")
 
     def _write(self, data: Data) -> None:
         everything = self._release() + data

@@ -32,22 +32,25 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("interlock.tenancy")
 
-# Named statements are planned once. An impostor, prepared in SQL under one of these names, is found by clean(),
-# which is called by oid.
+# By name, because that saves the server the parsing. Whoever can send SQL can drop one of these and PREPARE another
+# under its name; whatever that one does, checkout() and clean() find it, or that one is missing. They themselves
+# cannot be stood in for: clean() is called by oid, and CALL is parsed after the last statement of the last user.
 _NAMED = {
-    "interlock_begin": "BEGIN",
-    "interlock_enter": "SELECT interlock.enter($1, $2, $3, $4)",
-    "interlock_commit": "COMMIT",
-    "interlock_role": "RESET ROLE",
     "interlock_settings": "RESET ALL",
+    "interlock_role": "RESET ROLE",
+    # Not in the isolation level that the last user made the default: a deferrable one may have to wait.
+    "interlock_begin": "BEGIN ISOLATION LEVEL READ COMMITTED",
+    "interlock_commit": "COMMIT",
 }
+# RESET ALL first: no timeout of the last user shall bear on what follows.
+_RESET = bind("interlock_settings") + EXECUTE + bind("interlock_role") + EXECUTE
+_CHECKOUT = parse("", "CALL interlock.checkout($1, $2, $3, $4, $5, $6)")
 # BEGIN and COMMIT, because the settings would otherwise belong to the implicit transaction of the user's first
 # statement, and go when that fails.
 _BEGIN = bind("interlock_begin") + EXECUTE
 _COMMIT = EXECUTE + bind("interlock_commit") + EXECUTE
 _PRELUDE_COMMANDS = 3
-# RESET ALL first: no timeout and no search_path of the last user shall bear on what follows.
-_RESET = bind("interlock_role") + EXECUTE + bind("interlock_settings") + EXECUTE
+_RESET_COMMANDS = 2
 _UNDONE_BY_CLEAN = {
     "RESET ROLE",
     "SELECT pg_advisory_unlock_all()",
@@ -64,11 +67,15 @@ _CHANGED_BY_SQL = ("IL001", "26000")
 RESET_SECONDS = 5.0
 
 
+# While others wait for a session, the one that is given back is taken at once, and the reset can go with the prelude.
+FLUSH_SECONDS = 0.01
+
+
 class Channel:
     """Writes ahead on one session and hears of failures."""
 
     __slots__ = (
-        *("_clean", "_hold", "_mode", "_nonce", "_protocol", "_settings", "_sync"),
+        *("_clean", "_hold", "_mode", "_nonce", "_owes_reset", "_protocol", "_settings", "_sync"),
         *("closed_by", "session", "since"),
     )
 
@@ -80,6 +87,7 @@ class Channel:
         self._hold = hold_for(transport)
         self._mode = mode
         self._nonce = ""
+        self._owes_reset = False
         # Since PostgreSQL 18, a function call behind other messages is part of their transaction and does not end it.
         self._sync = SYNC if connection.get_server_version().major >= 18 else b""
         self._clean = session.clean
@@ -89,41 +97,64 @@ class Channel:
         self.since = 0.0
 
     @property
-    def unanswered(self) -> int:
-        """How many groups the server has not answered."""
-        return int(self._protocol.unanswered)
+    def awaits_reset(self) -> bool:
+        """Whether a reset was written and the server has not answered it."""
+        return bool(self._protocol.awaits_reset)
 
     async def prepare(self) -> None:
         """Prepare the named statements and make the session clean."""
         self._protocol.expect_reset()
         self._hold.write(b"".join(parse(name, text) for name, text in _NAMED.items()) + SYNC)
         self.clean()
-        await self.settled()
+        answered = asyncio.Event()
+        self._protocol.when_settled(answered.set)
+        await answered.wait()
 
     def enter(self, org: str, seal: str) -> None:
-        """Set the org ahead of whatever is sent next."""
-        self._protocol.expect_prelude(_PRELUDE_COMMANDS)
+        """Set the org ahead of whatever is sent next, and undo the checkout before if that was put off."""
+        if self._owes_reset:
+            self._owes_reset = False
+            self._protocol.expect_prelude(_RESET_COMMANDS + _PRELUDE_COMMANDS)
+            begin = _RESET + _BEGIN + _CHECKOUT
+            reset: tuple[str | None, str | None] = self._settings, self._statements()
+        else:
+            self._protocol.expect_prelude(_PRELUDE_COMMANDS)
+            begin = _BEGIN
+            reset = None, None
         write = self._hold.hold if self._mode.saturated else self._hold.write
-        write(_BEGIN + bind("interlock_enter", self._nonce, org, seal, self._mode.guc) + _COMMIT)
+        write(begin + bind("", self._nonce, org, seal, self._mode.guc, *reset) + _COMMIT)
+
+    def leave(self) -> None:
+        """Undo what the checkout left: now, or with the prelude of the next if that is about to come."""
+        if self._mode.saturated:
+            self._owes_reset = True
+        else:
+            self.clean()
 
     def clean(self) -> None:
-        """Undo what the checkout left, and tell the session the next nonce."""
+        """Undo what the checkout left, tell the session the next nonce, and parse what begins the next checkout."""
+        self._owes_reset = False
         self._nonce = secrets.token_hex(16)
+        self.since = asyncio.get_running_loop().time()
         self._protocol.expect_reset()
         if self._sync:
             self._protocol.expect_reset()
-        statements = len(_NAMED) + self.session.cached_statements()
-        self._hold.write(_RESET + self._sync + call(self._clean, self._nonce, self._settings, str(statements)))
+        reset = call(self._clean, self._nonce, self._settings, self._statements())
+        self._hold.write(_RESET + _CHECKOUT + self._sync + reset)
+
+    def flush(self) -> None:
+        """Write what was put off."""
+        if self._owes_reset:
+            self.clean()
+        else:
+            self._hold.flush()
+
+    def _statements(self) -> str:
+        return str(len(_NAMED) + self.session.cached_statements())
 
     def forget_nonce(self) -> None:
         """Make the next prelude fail."""
         self._nonce = ""
-
-    async def settled(self) -> None:
-        """Wait until the server has answered everything, or the session has ended."""
-        answered = asyncio.Event()
-        self._protocol.when_settled(answered.set)
-        await answered.wait()
 
     def was_prepared_by_sql(self) -> bool:
         """Whether the checkout prepared or dropped statements through SQL."""
@@ -149,7 +180,8 @@ class Pipelined(Mode):
         super().__init__(guc, counters)
         self._quiet = quiet
         self._channels: set[Channel] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._watching: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.TimerHandle | None = None
 
     async def connected(self, session: Session) -> None:
         """Put the scanner into the session's stream."""
@@ -175,19 +207,18 @@ class Pipelined(Mode):
             self.counters.sessions_refused += 1
             session.connection.terminate()
             return
-        channel.since = asyncio.get_running_loop().time()
-        channel.clean()
+        channel.leave()
         self._watch()
 
     async def stop(self) -> None:
         """End the watch."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._watching, self._flushing):
+            if timer is not None:
+                timer.cancel()
 
     def failed(self, channel: Channel, during: str, sqlstate: str | None) -> None:
         """Count a session that had to be closed."""
-        if during == "reset" and sqlstate in _CHANGED_BY_SQL:
+        if sqlstate in _CHANGED_BY_SQL:
             self.counters.sessions_refused += 1
         elif during == "prelude":
             self.counters.preludes_failed += 1
@@ -199,14 +230,22 @@ class Pipelined(Mode):
             logger.warning("a session was closed because its %s failed (SQLSTATE %s)", during, sqlstate)
 
     def _watch(self) -> None:
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(RESET_SECONDS, self._close_stuck, context=contextvars.Context())
+        loop = asyncio.get_running_loop()
+        if self._watching is None:
+            self._watching = loop.call_later(RESET_SECONDS, self._close_stuck, context=contextvars.Context())
+        if self.saturated and self._flushing is None:
+            self._flushing = loop.call_later(FLUSH_SECONDS, self._flush, context=contextvars.Context())
+
+    def _flush(self) -> None:
+        self._flushing = None
+        # One whose transport has failed leaves the set.
+        for channel in list(self._channels):
+            channel.flush()
 
     def _close_stuck(self) -> None:
-        self._timer = None
+        self._watching = None
         now = asyncio.get_running_loop().time()
-        waiting = [channel for channel in self._channels if channel.unanswered]
+        waiting = [channel for channel in self._channels if channel.awaits_reset]
         for channel in waiting:
             if now - channel.since >= RESET_SECONDS:
                 channel.close()

@@ -221,6 +221,7 @@ class RolePool:
                 await run_unscoped(self._user_reset(connection))
             session: Session = connection.interlock_session  # type: ignore[attr-defined]
             session.in_use = False
+            self.mode.saturated = self._wanted > self._max_size
             if session.misses_statement or session.has_other_codecs:
                 self.counters.sessions_refused += 1
                 connection.terminate()

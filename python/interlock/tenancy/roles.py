@@ -30,9 +30,9 @@ SELECT pg_backend_pid() AS pid,
                WHERE coalesce(current_setting(s.name, true), '') <> '') AS preset,
        (SELECT min(p.oid) FILTER (WHERE p.proname = 'clean')::bigint
         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-        WHERE n.nspname = 'interlock' AND p.proname IN ('enter', 'clean')
+        WHERE n.nspname = 'interlock' AND p.proname IN ('enter', 'clean', 'checkout')
           AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')
-        HAVING count(*) = 2) AS clean
+        HAVING count(*) = 3) AS clean
 FROM pg_roles r WHERE r.rolname IN (current_user, session_user)
 """
 

@@ -43,10 +43,12 @@ async def why_not_pipelined(connection: asyncpg.Connection, who: Identity, guc: 
 async def _try_out(mode: Pipelined, session: Session, guc: str) -> str:
     connection = session.connection
     await mode.connected(session)
-    for _ in range(2):
+    # The reset follows the statement, or goes with the next prelude.
+    for saturated in (False, True, False):
         await mode.enter(session, _ORG, "")
         if await connection.fetchval("SELECT current_setting($1)", guc) != _ORG:
             return "its self-test found another scope in the session"
+        mode.saturated = saturated
         await mode.leave(session)
     channel = session.channel
     if not isinstance(channel, Channel):

@@ -6,18 +6,20 @@ SYNC = b"S\x00\x00\x00\x04"
 # The unnamed portal, all rows.
 EXECUTE = b"E\x00\x00\x00\x09\x00\x00\x00\x00\x00"
 
+_NULL = b"\xff\xff\xff\xff"
+
 
 def parse(name: str, statement: str) -> bytes:
     """Prepare ``statement`` under ``name``; the server infers the types of its parameters."""
     return _message(b"P", _text(name) + _text(statement) + b"\x00\x00")
 
 
-def bind(name: str, *parameters: str) -> bytes:
-    """Bind parameters, in text format, to the unnamed portal."""
+def bind(name: str, *parameters: str | None) -> bytes:
+    """Bind parameters, in text format or NULL, to the unnamed portal."""
     return _message(b"B", b"\x00" + _text(name) + _values(parameters))
 
 
-def call(function: int, *parameters: str) -> bytes:
+def call(function: int, *parameters: str | None) -> bytes:
     """Call a function by its oid (Function Call, 55.2.5); ends its transaction, and is answered as if by Sync.
 
     There is no name in it, of a statement or of a function, that could lead anywhere else.
@@ -31,10 +33,13 @@ def text_array(values: list[str]) -> str:
     return "{" + ",".join(quoted) + "}"
 
 
-def _values(parameters: tuple[str, ...]) -> bytes:
+def _values(parameters: tuple[str | None, ...]) -> bytes:
     """Parameters in text format, and text format for the result."""
     parts = [b"\x00\x00", len(parameters).to_bytes(2, "big")]
     for parameter in parameters:
+        if parameter is None:
+            parts.append(_NULL)
+            continue
         value = parameter.encode()
         parts += (len(value).to_bytes(4, "big"), value)
     parts.append(b"\x00\x00")
