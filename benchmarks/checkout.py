@@ -2,14 +2,18 @@
 
     python benchmarks/checkout.py [--rounds 30] [--cycles 60] [--only asyncio-unix]
 
-Every variant takes its turn in every round of one run, so that whatever slows the machine down slows all of them.
-A figure is the median over rounds of the median over cycles; ratios are taken to asyncpg's unscoped pool.
+Every variant takes its turn in every round of one run, and each round begins with another, so that whatever slows the
+machine down slows all of them. A figure is the median over rounds; a ratio is the median of the ratios within a round.
+
+Beside the throughput stands the CPU time of one cycle, in the client and in the backends that served it (Linux only).
+It leaves out what other processes took of the machine, so it tells more than the wall clock where those are busy.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import json
 import platform
@@ -17,7 +21,8 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from uuid import UUID
 
 import asyncpg
@@ -45,9 +50,32 @@ Cycle = Callable[[], Awaitable[object]]
 
 @dataclass
 class Variants:
-    """What is measured, by name; each does one cycle for the next org."""
+    """What is measured, by name.
+
+    Attributes:
+        cycles: each does one cycle for the next org.
+        backends: process ids of the sessions of each.
+
+    """
 
     cycles: dict[str, Cycle]
+    backends: dict[str, list[int]]
+
+
+@dataclass
+class Rate:
+    """One sample of the throughput.
+
+    Attributes:
+        per_second: cycles.
+        client: microseconds of CPU time a cycle.
+        server: the same, of the backends.
+
+    """
+
+    per_second: float
+    client: float
+    server: float
 
 
 def orgs() -> Callable[[], UUID]:
@@ -60,7 +88,9 @@ def orgs() -> Callable[[], UUID]:
 async def variants(tenant_dsn: str, admin_dsn: str, size: int) -> AsyncIterator[Variants]:
     """Open every pool with ``size`` connections."""
     org = orgs()
-    options = {"min_size": size, "max_size": size}
+
+    def options(name: str) -> dict[str, object]:
+        return {"min_size": size, "max_size": size, "server_settings": {"application_name": name}}
 
     async def set_org(connection: asyncpg.Connection) -> None:
         await connection.execute("SELECT set_config('app.current_org_id', $1, false)", str(org()))
@@ -69,10 +99,15 @@ async def variants(tenant_dsn: str, admin_dsn: str, size: int) -> AsyncIterator[
         enter = stack.enter_async_context
         bare = await asyncpg.connect(tenant_dsn)
         stack.push_async_callback(bare.close)
-        plain = await enter(asyncpg.create_pool(tenant_dsn, **options))
-        naive = await enter(asyncpg.create_pool(tenant_dsn, setup=set_org, **options))
-        merged = await enter(create_tenant_pools(tenant_dsn, admin_dsn, mode="merged", **options))
-        pipelined = await enter(create_tenant_pools(tenant_dsn, admin_dsn, mode="pipelined", **options))
+        plain = await enter(asyncpg.create_pool(tenant_dsn, **options("plain")))
+        naive = await enter(asyncpg.create_pool(tenant_dsn, setup=set_org, **options("naive")))
+        local = await enter(asyncpg.create_pool(tenant_dsn, **options("local")))
+        merged = await enter(create_tenant_pools(tenant_dsn, admin_dsn, mode="merged", **options("merged")))
+        pipelined = await enter(create_tenant_pools(tenant_dsn, admin_dsn, mode="pipelined", **options("pipelined")))
+
+        async def backends(name: str) -> list[int]:
+            of_the_role = "SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND usename = current_user"
+            return [row["pid"] for row in await bare.fetch(of_the_role, name)]
 
         def unscoped(pool: asyncpg.Pool) -> Cycle:
             async def cycle() -> None:
@@ -90,7 +125,7 @@ async def variants(tenant_dsn: str, admin_dsn: str, size: int) -> AsyncIterator[
             return cycle
 
         async def in_transaction() -> None:
-            async with plain.acquire() as connection, connection.transaction():
+            async with local.acquire() as connection, connection.transaction():
                 await connection.execute("SELECT set_config('app.current_org_id', $1, true)", str(org()))
                 await connection.fetchval(QUERY)
 
@@ -102,30 +137,52 @@ async def variants(tenant_dsn: str, admin_dsn: str, size: int) -> AsyncIterator[
                 "transaction + set_config": in_transaction,
                 "merged": scoped(merged),
                 "pipelined": scoped(pipelined),
-            }
+            },
+            {
+                "floor: one round trip": [bare.get_server_pid()],
+                "asyncpg, unscoped": await backends("plain"),
+                "set_config in setup": await backends("naive"),
+                "transaction + set_config": await backends("local"),
+                "merged": await backends("merged"),
+                "pipelined": await backends("pipelined"),
+            },
         )
 
 
-async def latency(found: Variants, rounds: int, cycles: int) -> dict[str, float]:
-    """Microseconds a cycle, one task at a time."""
+def in_turn(names: list[str], rounds: int) -> list[list[str]]:
+    """The order of each round: as before, with another one first."""
+    return [names[first:] + names[:first] for first in (number % len(names) for number in range(rounds))]
+
+
+def cpu_of(processes: list[int]) -> float:
+    """Microseconds that the processes have run; 0 where the kernel does not tell."""
+    nanoseconds = 0
+    for process in processes:
+        with contextlib.suppress(OSError):
+            nanoseconds += int(Path(f"/proc/{process}/schedstat").read_text(encoding="ascii").split()[0])
+    return nanoseconds / 1000
+
+
+async def latency(found: Variants, rounds: int, cycles: int) -> dict[str, list[float]]:
+    """Microseconds a cycle, one task at a time: the median of each round."""
     medians: dict[str, list[float]] = {name: [] for name in found.cycles}
     for cycle in found.cycles.values():
         for _ in range(100):
             await cycle()
-    for _ in range(rounds):
-        for name, cycle in found.cycles.items():
+    for order in in_turn(list(found.cycles), rounds):
+        for name in order:
             times = []
             for _ in range(cycles):
                 start = time.perf_counter_ns()
-                await cycle()
+                await found.cycles[name]()
                 times.append(time.perf_counter_ns() - start)
-            medians[name].append(statistics.median(times))
-    return {name: statistics.median(values) / 1000 for name, values in medians.items()}
+            medians[name].append(statistics.median(times) / 1000)
+    return medians
 
 
-async def throughput(found: Variants, rounds: int, seconds: float) -> dict[str, float]:
-    """Cycles a second of 16 tasks that share the connections."""
-    rates: dict[str, list[float]] = {name: [] for name in found.cycles if not name.startswith("floor")}
+async def throughput(found: Variants, rounds: int, seconds: float) -> dict[str, list[Rate]]:
+    """Cycles of 16 tasks that share the connections, in each round."""
+    rates: dict[str, list[Rate]] = {name: [] for name in found.cycles if not name.startswith("floor")}
 
     async def repeat(cycle: Cycle, until: float) -> int:
         done = 0
@@ -134,12 +191,16 @@ async def throughput(found: Variants, rounds: int, seconds: float) -> dict[str, 
             done += 1
         return done
 
-    for _ in range(rounds):
-        for name in rates:
-            start = time.perf_counter()
-            done = await asyncio.gather(*(repeat(found.cycles[name], start + seconds) for _ in range(TASKS)))
-            rates[name].append(sum(done) / (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in rates.items()}
+    for order in in_turn(list(rates), rounds):
+        for name in order:
+            server, client, start = cpu_of(found.backends[name]), time.process_time(), time.perf_counter()
+            done = sum(await asyncio.gather(*(repeat(found.cycles[name], start + seconds) for _ in range(TASKS))))
+            elapsed = time.perf_counter() - start
+            client = (time.process_time() - client) * 1e6
+            await asyncio.sleep(0.01)  # for the resets that nobody waits for
+            server = cpu_of(found.backends[name]) - server
+            rates[name].append(Rate(done / elapsed, client / done, server / done))
+    return rates
 
 
 def scope_costs() -> dict[str, float]:
@@ -168,30 +229,49 @@ def scope_costs() -> dict[str, float]:
     return costs
 
 
-async def measure(tenant_dsn: str, admin_dsn: str, args: argparse.Namespace) -> dict[str, dict[str, float]]:
+@dataclass
+class Figures:
+    """What was measured over one loop and transport; lists are by round."""
+
+    latency: dict[str, list[float]]
+    throughput: dict[str, list[Rate]]
+
+    def times_as_long(self, name: str, peer: str) -> float:
+        """How long a cycle of ``name`` takes, in cycles of ``peer``."""
+        pairs = zip(self.latency[name], self.latency[peer], strict=True)
+        return statistics.median(mine / theirs for mine, theirs in pairs)
+
+    def times_as_many(self, name: str, peer: str) -> float:
+        """How many cycles ``name`` does while ``peer`` does one."""
+        pairs = zip(self.throughput[name], self.throughput[peer], strict=True)
+        return statistics.median(mine.per_second / theirs.per_second for mine, theirs in pairs)
+
+
+async def measure(tenant_dsn: str, admin_dsn: str, args: argparse.Namespace) -> Figures:
     async with variants(tenant_dsn, admin_dsn, 2) as found:
         micros = await latency(found, args.rounds, args.cycles)
     async with variants(tenant_dsn, admin_dsn, CONNECTIONS) as found:
-        rates = await throughput(found, max(3, args.rounds // 6), args.seconds)
-    return {"latency": micros, "throughput": rates}
+        return Figures(micros, await throughput(found, max(5, args.rounds // 6), args.seconds))
 
 
-def report(where: str, found: dict[str, dict[str, float]]) -> bool:
-    micros, rates = found["latency"], found["throughput"]
-    peer, peer_rate = micros["asyncpg, unscoped"], rates["asyncpg, unscoped"]
-    print(f"\n{where}\n{'':26}{'us/cycle':>10}{'x asyncpg':>11}{'cycles/s':>11}{'x asyncpg':>11}")
-    for name, value in micros.items():
-        rate = f"{rates[name]:11.0f}{rates[name] / peer_rate:11.2f}" if name in rates else ""
-        print(f"{name:26}{value:10.1f}{value / peer:11.2f}{rate}")
-    verdicts = [
-        (
-            f"{name} / {other}: {micros[name] / micros[other]:.2f}, budget {limit}",
-            micros[name] / micros[other] <= limit,
-        )
-        for name, other, limit in BUDGETS
-    ]
-    gain = rates["pipelined"] / peer_rate
-    verdicts.append((f"throughput pipelined / asyncpg, unscoped: {gain:.2f}, budget 1.0", gain >= 1.0))
+def report(where: str, found: Figures) -> bool:
+    peer = "asyncpg, unscoped"
+    columns = ("us/cycle", "x asyncpg", "cycles/s", "x asyncpg", "client us", "server us")
+    print(f"\n{where}\n{'':26}" + "".join(f"{column:>11}" for column in columns))
+    for name, micros in found.latency.items():
+        line = f"{name:26}{statistics.median(micros):11.1f}{found.times_as_long(name, peer):11.2f}"
+        if rates := found.throughput.get(name):
+            line += (
+                f"{statistics.median(rate.per_second for rate in rates):11.0f}{found.times_as_many(name, peer):11.2f}"
+            )
+            line += f"{min(rate.client for rate in rates):11.1f}{min(rate.server for rate in rates):11.1f}"
+        print(line)
+    verdicts = []
+    for name, other, limit in BUDGETS:
+        ratio = found.times_as_long(name, other)
+        verdicts.append((f"{name} / {other}: {ratio:.2f}, budget {limit}", ratio <= limit))
+    gain = found.times_as_many("pipelined", peer)
+    verdicts.append((f"throughput pipelined / {peer}: {gain:.2f}, budget 1.0", gain >= 1.0))
     for text, held in verdicts:
         print(f"  {'ok  ' if held else 'MISS'} {text}")
     return all(held for _, held in verdicts)
@@ -231,7 +311,7 @@ def main() -> int:
                 dsns = server.dsn(ROLES.app, DATABASE, host=host), server.dsn(ROLES.admin, DATABASE, host=host)
                 with asyncio.Runner(loop_factory=factory) as runner:
                     found = runner.run(measure(*dsns, args))
-                figures[where] = found
+                figures[where] = asdict(found)
                 held &= report(where, found)
     figures["scope_ns"] = scope_costs()
     print("\nscope, ns: " + ", ".join(f"{name} {value:.0f}" for name, value in scope_costs().items()))
