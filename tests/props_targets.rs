@@ -167,7 +167,7 @@ proptest! {
         wrappers in prop::collection::vec(prop::sample::select(&[
             "sudo", "sudo -n --", "env", "env A=1 B=2", "timeout 5", "timeout -k 1 --signal=9 5s",
             "nice -n 5", "nice -5", "ionice -c2 -n 0", "nohup", "setsid -w", "stdbuf -oL",
-            "command", "/usr/bin/env --", "doas", "exec",
+            "command", "/usr/bin/env --", "doas", "exec", "taskset -c 1", "chrt -i 0", "unshare -n", "strace -f",
         ][..]), 0..5),
     ) {
         let wrapped = wrappers.iter().rev().fold(command.to_owned(), |inner, outer| format!("{outer} {inner}"));

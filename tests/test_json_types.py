@@ -245,6 +245,30 @@ def test_a_finalizer_that_collection_runs_may_change_the_payload() -> None:
             gc.set_threshold(*threshold)
 
 
+def test_a_finalizer_that_collection_runs_may_free_the_name_that_is_being_refused() -> None:
+    payload: dict[str, Any] = {}
+
+    class Cycle:
+        def __del__(self) -> None:
+            payload.clear()
+
+    threshold = gc.get_threshold()
+    for length in range(1, 40):
+        gc.disable()
+        payload |= {"a" * length: 1, "b" * length + "\ud800": 2, "c" * length: 3}
+        for _ in range(3):
+            cycle = Cycle()
+            cycle.me = cycle  # type: ignore[attr-defined]
+        gc.set_threshold(1)
+        gc.enable()
+        try:
+            # A collection before the dict is read empties it.
+            with contextlib.suppress(CanonicalizationError):
+                assert canonical_json({"top": payload}) == b'{"top":{}}'
+        finally:
+            gc.set_threshold(*threshold)
+
+
 @given(st.integers(0, 2**32))
 @settings(max_examples=150)
 def test_hooks_that_change_containers_at_random_do_so_only_before_these_begin(seed: int) -> None:

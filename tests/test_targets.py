@@ -136,6 +136,84 @@ def test_keys_of_less_common_commands(command: str, keys: tuple[str, ...]) -> No
 
 
 @pytest.mark.parametrize(
+    "wrapper",
+    [
+        "pkexec",
+        "pkexec --user bob --keep-cwd",
+        "setpriv --reuid=1000 --regid 1000 --clear-groups --",
+        "systemd-run --unit=x -p A=b --uid=bob --wait -qt",
+        "systemd-run --user --scope",
+        "systemd-run --on-calendar '*-*-* 03:00' --",
+        "systemd-inhibit --what=sleep --why 'a b'",
+        "taskset 0x3",
+        "taskset -c 0,1",
+        "chrt -f 10",
+        "chrt --batch 0",
+        "choom -n 5 --",
+        "prlimit --nofile=1024 -c=0",
+        "numactl -N 0 --membind 0",
+        "unshare -fp --mount-proc",
+        "unshare -n -w /srv",
+        "strace -f -yo out -e trace=open -s 200",
+        "strace -ttT -E A=b",
+        "chronic",
+        "unbuffer -p",
+        "busybox nice -n 5",
+        "ionice -c2 -n7",
+        "stdbuf -oL",
+        "flock -n /tmp/lock",
+        "timeout -s KILL 5",
+        "sudo -u x --",
+        "doas -u x",
+        "sudo nice -n 5 taskset -c 1 chrt -i 0 env A=b",
+    ],
+)
+def test_wrappers_are_taken_off(wrapper: str) -> None:
+    (action,) = actions(f"{wrapper} docker stop -t 5 web")
+    assert (action.logical_keys, action.dynamic) == (("stop:web",), False)
+
+
+@pytest.mark.parametrize(
+    ("command", "keys"),
+    [
+        ("su -s /bin/sh -c 'systemctl restart nginx' app", ("restart:nginx.service",)),
+        ("su app -s /usr/bin/bash -c 'docker stop web'", ("stop:web",)),
+        ("script -qc 'docker stop web' /dev/null", ("stop:web",)),
+        ("script out --command='docker stop web; docker start db'", ("stop:web", "start:db")),
+        ("busybox sh -c 'docker stop web'", ("stop:web",)),
+        ("sg docker -c 'docker stop web'", ("stop:web",)),
+        ("sg docker 'docker stop web'", ("stop:web",)),
+        ("setpriv --reuid bob pm2 restart api", ("restart:process/api@user=bob",)),
+        ("strace -u bob pm2 restart api", ("restart:process/api@user=bob",)),
+        ("cd /srv && unshare -w app docker compose stop web", ("stop:web@directory=/srv/app",)),
+        ("DOCKER_HOST=tcp://a pkexec docker stop web", ("stop:web",)),
+        ("DOCKER_HOST=tcp://a systemd-run docker stop web", ("stop:web",)),
+        ("DOCKER_HOST=tcp://a systemd-run --scope docker stop web", ("stop:web@host=tcp://a",)),
+        ("systemd-run -E DOCKER_HOST=tcp://b docker stop web", ("stop:web@host=tcp://b",)),
+        ("cd /srv; systemd-run --working-directory=/x docker compose stop web", ("stop:web@directory=/x",)),
+    ],
+)
+def test_what_wrappers_change_for_the_command_inside(command: str, keys: tuple[str, ...]) -> None:
+    (found, dynamic) = zip(*((action.logical_keys, action.dynamic) for action in actions(command)), strict=True)
+    assert (sum(found, ()), any(dynamic)) == (keys, False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "taskset -p 123",
+        "chrt -p 10 123",
+        "strace -p 1 -o docker",
+        "find /etc/docker -name docker",
+        "su -",
+        "pkexec --help",
+    ],
+)
+def test_wrappers_without_a_command_do_nothing(command: str) -> None:
+    assert actions(command) == ()
+
+
+@pytest.mark.parametrize(
     "command",
     [
         'sh -c "docker stop $X"',
@@ -148,6 +226,22 @@ def test_keys_of_less_common_commands(command: str, keys: tuple[str, ...]) -> No
         "timeout --new-option 5 docker stop web",
         "env -S '${A} b' docker stop web",
         "runuser -u x docker stop -t 5 web",
+        "su x -s /usr/bin/python3 -c 'docker stop web'",
+        "find . -name x -exec docker stop {} ';'",
+        "find . -exec docker stop a + -exec docker start a +",
+        "parallel -j 4 docker stop ::: web db",
+        "parallel 'docker stop {}' ::: web db",
+        "nsenter -t 1 -m -u -i -n docker stop web",
+        "unshare -R /mnt docker stop web",
+        "systemd-run -H host docker stop web",
+        "systemd-run -M box docker stop web",
+        "systemd-run -d docker stop web",
+        "systemd-run -E DOCKER_HOST docker stop web",
+        'strace -E "$V" docker stop web',
+        'strace -E "DOCKER_HOST=$H" docker stop web',
+        'script -c "docker stop $X" out',
+        "taskset --new-option docker stop web",
+        "xargs -I{} docker stop {}",
     ],
 )
 def test_what_a_wrapper_leaves_unknown_is_dynamic(command: str) -> None:

@@ -4,7 +4,8 @@
 //!
 //! * [`argument`]: what is known about one word before the command runs
 //! * [`script`]: the simple commands of a line, with the variables and the directory they run in
-//! * [`wrapper`]: `sudo`, `env`, `timeout`, `sh -c` … taken off until the tool is in front
+//! * [`wrapper`]: `sudo`, `env`, `timeout`, `sh -c` … taken off until the tool is in front ([`meaning`]: what
+//!   their options change for it)
 //! * [`grammar`]: what a tool's options and verbs mean, read from data files by [`schema`]
 //! * [`option`]: one pass over options and operands
 //! * [`invocation`]: global options, verb, verb options, operands
@@ -20,6 +21,7 @@ mod argument;
 mod grammar;
 mod invocation;
 mod kubernetes;
+mod meaning;
 mod operand;
 mod option;
 mod pattern;

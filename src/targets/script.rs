@@ -74,11 +74,14 @@ impl Walk {
         }
     }
 
-    /// A wrapper that cannot be read: if a tool is among its words, something is done with it.
+    /// A wrapper that cannot be read: if a tool is among its words, or in a script among them, something is
+    /// done with it.
     fn unclear(&mut self, words: &[Argument]) {
+        let between = |char: char| char.is_whitespace() || ";&|()'\"".contains(char);
         let tool = words
             .iter()
-            .filter_map(Argument::literal)
+            .filter_map(Argument::known)
+            .flat_map(|(text, _)| text.split(between))
             .find_map(|word| Some(self.registry.executable(wrapper::basename(word))?.1));
         self.found.extend(tool.map(Action::unclear));
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::argument::Argument;
+
 /// A text that may only be known at run time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Known {
@@ -25,6 +27,21 @@ pub(super) struct Setting {
 }
 
 impl Setting {
+    /// Takes a `NAME=VALUE` word into the variables.
+    pub(super) fn assign(&mut self, word: &Argument) {
+        match word.known() {
+            Some(("-", true)) => self.variables.clear(),
+            Some((text, complete)) => {
+                if let Some((name, value)) = text.split_once('=') {
+                    let value =
+                        if complete { Known::Text(value.to_owned()) } else { Known::Unknown };
+                    self.variables.insert(name.to_owned(), value);
+                }
+            }
+            None => {}
+        }
+    }
+
     /// Changes the directory, relative to the one before.
     pub(super) fn change_directory(&mut self, to: Known) {
         self.directory = Some(match (self.directory.take(), to) {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::argument::Argument;
 use super::grammar::{OptionTable, Syntax};
+use super::meaning::Meaning;
 use super::option::{Reader, Seen, Value};
 use super::schema::{GrammarError, OptionLists, option_table};
 use super::setting::{Known, Setting};
@@ -44,6 +45,9 @@ struct Description {
     /// The command gets more operands from standard input.
     #[serde(default)]
     reads_operands: bool,
+    /// The command starts with variables and a directory of its own.
+    #[serde(default)]
+    isolates: bool,
     /// What becomes of the remaining words.
     #[serde(default)]
     runs: Runs,
@@ -67,31 +71,12 @@ enum Runs {
     File,
     /// Becomes the user they name; options may follow.
     AsUser,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Meaning {
-    /// No command runs, or not these words.
-    Hides,
-    /// The command may run on another machine.
+    /// Runs the value of an option, which may stand anywhere among them.
+    Option,
+    /// Runs what stands behind `-exec` and the like, with more operands.
+    Found,
+    /// Runs them among other processes, or pieced together with other words.
     Elsewhere,
-    /// Its value is the user.
-    User,
-    /// Its value is the directory.
-    Directory,
-    /// Its value is a variable that is removed.
-    Unset,
-    /// All variables are removed.
-    Clear,
-    /// Its value is a shell script.
-    Script,
-    /// The first operand is a shell script.
-    ScriptFollows,
-    /// The words are run as they are, not joined.
-    Direct,
-    /// Its value is split into words, which go before the others.
-    Split,
 }
 
 /// A wrapper with its options compiled.
@@ -159,11 +144,21 @@ impl Wrapper {
         let tables = [&self.options];
         let reader = Reader { tables: &tables, syntax: Syntax::Getopt };
         let mut seen = Vec::new();
-        if self.description.runs == Runs::AsUser {
-            return match reader.interspersed(words, &mut seen) {
-                Ok(operands) => self.switch_user(seen, &operands, words, setting),
-                Err(_) => Inner::Unclear(words),
-            };
+        match self.description.runs {
+            Runs::AsUser => {
+                return match reader.interspersed(words, &mut seen) {
+                    Ok(operands) => self.switch_user(seen, &operands, words, setting),
+                    Err(_) => Inner::Unclear(words),
+                };
+            }
+            Runs::Option => {
+                return match reader.interspersed(words, &mut seen) {
+                    Ok(_) => script_in(&self.meanings(seen), words, setting),
+                    Err(_) => Inner::Unclear(words),
+                };
+            }
+            Runs::Found => return found(words, setting),
+            _ => {}
         }
         loop {
             if reader.leading(&mut words, &mut seen).is_err() {
@@ -184,8 +179,19 @@ impl Wrapper {
         if has(Meaning::Hides) {
             return Inner::Nothing;
         }
-        if operands.contains(&Argument::Unknown) || has(Meaning::Elsewhere) {
+        let is_any_variable = |(meaning, value): &(Meaning, Value)| {
+            *meaning == Meaning::Variable
+                && matches!(value, Value::Expanded(known) if !known.contains('='))
+        };
+        if operands.contains(&Argument::Unknown)
+            || has(Meaning::Elsewhere)
+            || means.iter().any(is_any_variable)
+        {
             return Inner::Unclear(all);
+        }
+        if self.description.isolates && !has(Meaning::Inherits) {
+            setting.variables.clear();
+            setting.directory = None;
         }
         for (meaning, value) in &means {
             setting.apply(*meaning, value);
@@ -202,7 +208,8 @@ impl Wrapper {
             _ if announced => words.get(1).and_then(text),
             Runs::Joined if !has(Meaning::Direct) => joined(words),
             Runs::File => None,
-            Runs::Words | Runs::Joined | Runs::AsUser => return Inner::Command(words, setting),
+            Runs::Elsewhere => return Inner::Unclear(words),
+            _ => return Inner::Command(words, setting),
         };
         script.map_or(Inner::Nothing, |script| Inner::Script(script, setting))
     }
@@ -215,7 +222,11 @@ impl Wrapper {
         words: &'a [Argument],
         mut setting: Setting,
     ) -> Inner<'a> {
-        let means = self.meanings(seen);
+        let mut means = self.meanings(seen);
+        if means.iter().any(|(meaning, value)| *meaning == Meaning::Shell && !reads_shell(value)) {
+            return Inner::Unclear(words);
+        }
+        means.retain(|(meaning, _)| *meaning != Meaning::Shell);
         if let [(Meaning::User, value)] = &means[..] {
             setting.apply(Meaning::User, value);
             // The command is the end of the words: nothing behind it is an option.
@@ -233,14 +244,7 @@ impl Wrapper {
             _ => return Inner::Nothing,
         };
         setting.user = Some(Known::Text(user.to_owned()));
-        match &means[..] {
-            [(Meaning::Script, Value::Known(text))] => Inner::Script(text.clone(), setting),
-            [(Meaning::Script, Value::Expanded(prefix))] => match open_script(prefix) {
-                Some(script) => Inner::Script(script, setting),
-                None => Inner::Unclear(words),
-            },
-            _ => Inner::Nothing,
-        }
+        script_in(&means, words, setting)
     }
 
     fn meanings(&self, seen: Vec<Seen<'_>>) -> Vec<(Meaning, Value)> {
@@ -251,6 +255,41 @@ impl Wrapper {
             .filter_map(|seen| meaning(&seen.spec.spellings).map(|meaning| (meaning, seen.value)))
             .collect()
     }
+}
+
+/// The script that the only option with a meaning holds.
+fn script_in<'a>(means: &[(Meaning, Value)], words: &'a [Argument], setting: Setting) -> Inner<'a> {
+    match means {
+        [(Meaning::Script, Value::Known(text))] => Inner::Script(text.clone(), setting),
+        [(Meaning::Script, Value::Expanded(prefix))] => match open_script(prefix) {
+            Some(script) => Inner::Script(script, setting),
+            None => Inner::Unclear(words),
+        },
+        _ => Inner::Nothing,
+    }
+}
+
+/// Whether an option's value is a Bourne shell.
+fn reads_shell(value: &Value) -> bool {
+    let Value::Known(path) = value else { return false };
+    WRAPPERS.get(basename(path)).is_some_and(|shell| shell.description.runs == Runs::File)
+}
+
+/// `find … -exec COMMAND ;`: once for each file or with many of them. Of several commands none is read.
+fn found(words: &[Argument], mut setting: Setting) -> Inner<'_> {
+    let runs =
+        |word: &Argument| matches!(word.literal(), Some("-exec" | "-execdir" | "-ok" | "-okdir"));
+    let Some(first) = words.iter().position(runs) else {
+        return Inner::Nothing;
+    };
+    let command = &words[first + 1..];
+    if command.iter().any(runs) {
+        return Inner::Unclear(command);
+    }
+    let ends = |word: &Argument| matches!(word.literal(), Some(";" | "+"));
+    let end = command.iter().position(ends).unwrap_or(command.len());
+    setting.reads_operands = true;
+    Inner::Command(&command[..end], setting)
 }
 
 /// The script that a word holds; one that goes on with an expansion is read up to there.
@@ -299,45 +338,4 @@ fn assignments(words: &[Argument]) -> usize {
         None => false,
     };
     words.iter().take_while(assigns).count()
-}
-
-impl Setting {
-    /// Takes a `NAME=VALUE` word into the variables.
-    pub(super) fn assign(&mut self, word: &Argument) {
-        match word.known() {
-            Some(("-", true)) => self.variables.clear(),
-            Some((text, complete)) => {
-                if let Some((name, value)) = text.split_once('=') {
-                    let value =
-                        if complete { Known::Text(value.to_owned()) } else { Known::Unknown };
-                    self.variables.insert(name.to_owned(), value);
-                }
-            }
-            None => {}
-        }
-    }
-
-    fn apply(&mut self, meaning: Meaning, value: &Value) {
-        let known = match value {
-            Value::Known(text) => Known::Text(text.clone()),
-            Value::Absent | Value::Expanded(_) => Known::Unknown,
-        };
-        match meaning {
-            Meaning::User => self.user = Some(known),
-            Meaning::Directory => self.change_directory(known),
-            Meaning::Clear => self.variables.clear(),
-            Meaning::Unset => match known {
-                Known::Text(name) => {
-                    self.variables.remove(&name);
-                }
-                Known::Unknown => self.variables.clear(),
-            },
-            Meaning::Hides
-            | Meaning::Elsewhere
-            | Meaning::Script
-            | Meaning::ScriptFollows
-            | Meaning::Direct
-            | Meaning::Split => {}
-        }
-    }
 }

@@ -14,7 +14,7 @@ use pyo3::types::{PyDict, PyInt, PyList, PyString, PyTuple};
 ///
 /// Whoever makes one promises not to use it after Python code has run, unless it has been
 /// [kept](BorrowedRef::keep) and the counted reference still exists.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
 pub(super) struct BorrowedRef(NonNull<ffi::PyObject>);
 
@@ -33,6 +33,20 @@ impl BorrowedRef {
         unsafe {
             Borrowed::from_ptr(py, self.0.as_ptr())
         }
+    }
+
+    /// The text of a string that is known to have UTF-8, because it has been read before.
+    #[inline]
+    pub(super) fn text<'a>(self, py: Python<'_>) -> &'a str {
+        let string = self.get(py);
+        if string.is_instance_of::<PyString>() {
+            // SAFETY: it is a string.
+            #[allow(unsafe_code)]
+            // a failed cast would make an error value, which costs even where none fails
+            let string = unsafe { string.cast_unchecked::<PyString>() };
+            return ascii(string).unwrap_or_else(|| encoded(string).unwrap_or_default());
+        }
+        ""
     }
 
     /// A counted reference.
@@ -99,33 +113,44 @@ impl BorrowedElements {
     }
 }
 
-/// Hands each key and value of a dict to `take`, up to the first that it refuses. Until then it must run no
-/// Python code, since nothing may change the dict.
-#[inline]
-pub(super) fn for_each_member<'py, E>(
-    dict: &Bound<'py, PyDict>,
-    mut take: impl FnMut(Borrowed<'_, 'py, PyAny>, Borrowed<'_, 'py, PyAny>) -> Result<(), E>,
-) -> Result<(), E> {
-    let (mut position, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
-    // SAFETY: `dict` is a dict, which does not change; key and value are read only after it has set them.
-    #[allow(unsafe_code)]
-    // an iterator counts two references to each and looks at the size each time
-    unsafe {
-        while ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, &raw mut value) != 0
-        {
-            let py = dict.py();
-            take(Borrowed::from_ptr(py, key), Borrowed::from_ptr(py, value))?;
-        }
-    }
-    Ok(())
+/// The names and values of a dict, as it holds them. While this is in use nothing may change the dict, so no
+/// Python code may run.
+pub(super) struct Entries<'a, 'py> {
+    dict: &'a Bound<'py, PyDict>,
+    position: ffi::Py_ssize_t,
 }
 
-/// The UTF-8 of a string. Python code can run if it is not ASCII, since an exception may have to be made.
-#[inline]
-pub(super) fn utf8<'a>(text: Borrowed<'a, '_, PyString>) -> PyResult<&'a str> {
-    if let Some(ascii) = ascii(text) {
-        return Ok(ascii);
+impl<'a, 'py> Entries<'a, 'py> {
+    pub(super) fn of(dict: &'a Bound<'py, PyDict>) -> Self {
+        Self { dict, position: 0 }
     }
+}
+
+impl<'a, 'py> Iterator for Entries<'a, 'py> {
+    type Item = [Borrowed<'a, 'py, PyAny>; 2];
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (dict, py) = (self.dict.as_ptr(), self.dict.py());
+        let (mut name, mut value) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: `dict` is a dict, whose own entries come before `position`; name and value are read only after
+        // they have been set, to objects that the dict keeps alive.
+        #[allow(unsafe_code)]
+        // pyo3's iterator counts two references to each and looks at the size each time
+        unsafe {
+            if ffi::PyDict_Next(dict, &raw mut self.position, &raw mut name, &raw mut value) == 0 {
+                return None;
+            }
+            Some([Borrowed::from_ptr(py, name), Borrowed::from_ptr(py, value)])
+        }
+    }
+}
+
+/// The UTF-8 of a string. Python code can run if it has not been asked for before, since an exception may have
+/// to be made.
+#[cold]
+#[inline(never)]
+fn encoded<'a>(text: Borrowed<'a, '_, PyString>) -> PyResult<&'a str> {
     let mut size = 0;
     // SAFETY: `text` is a str, and `size` is written before it is read.
     #[allow(unsafe_code)] // `to_str` borrows for less long than the string lives

@@ -6,15 +6,13 @@
 //! to a container that has begun, what it held then is what is written. Nesting is a counted stack of
 //! frames, not recursion.
 
-use std::convert::Infallible;
 use std::ops::Range;
 
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
-use smallvec::SmallVec;
+use pyo3::types::{PyDict, PyList, PyTuple};
 
-use super::borrowed::{self, BorrowedElements, BorrowedRef};
+use super::borrowed::{BorrowedElements, BorrowedRef, Entries};
 use super::leaves::{Reached, exactly, write_elements, write_leaf, write_members};
 use super::members::{self, Member};
 use super::refusal::{Refusal, utf8};
@@ -48,9 +46,9 @@ pub(super) fn write_value(
 pub(super) struct Walk {
     root: Py<PyAny>,
     has_begun: bool,
-    frames: SmallVec<[Frame; 6]>,
+    frames: Vec<Frame>,
     /// Members of all objects that have not ended, outermost first.
-    members: SmallVec<[Member; 12]>,
+    members: Vec<Member>,
     /// Counted references to the first of them: name and value.
     kept_members: Vec<[Py<PyAny>; 2]>,
     /// Counted references to the elements of the arrays that say so, outermost first.
@@ -80,8 +78,8 @@ impl Walk {
         Self {
             root: value.clone().unbind(),
             has_begun: false,
-            frames: SmallVec::new(),
-            members: SmallVec::new(),
+            frames: Vec::with_capacity(8),
+            members: Vec::with_capacity(16),
             kept_members: Vec::new(),
             kept_elements: Vec::new(),
             position,
@@ -230,18 +228,13 @@ impl Walk {
         self.check_depth(sink)?;
         let py = dict.py();
         let begin = self.members.len();
-        let taken = if cfg!(Py_GIL_DISABLED) {
-            self.take_counted_members(dict)
-        } else {
-            self.take_members(dict)
-        };
-        let repeated = members::order(py, &mut self.members[begin..]);
-        let duplicate = repeated.map(|member| Fault::Duplicate {
-            name: member.name(py).to_owned(),
-            at: Place::default(),
+        with_critical_section(dict, || {
+            self.take_members(dict);
+            self.keep_from_threads(py);
         });
-        if let Some(refusal) = taken.err().or(duplicate.map(Into::into)) {
+        if let Err(refusal) = self.order_members(py, begin) {
             self.members.truncate(begin);
+            self.kept_members.truncate(begin);
             return Err(refusal);
         }
         self.frames.push(Frame { content: Content::Object { begin }, next: 0 });
@@ -249,47 +242,32 @@ impl Walk {
         Ok(())
     }
 
-    /// Takes all members at once.
-    fn take_members(&mut self, dict: &Bound<'_, PyDict>) -> Result<(), Box<Refusal>> {
-        let begin = self.members.len();
+    /// Takes all members at once, as the dict holds them: nothing is asked of them.
+    fn take_members(&mut self, dict: &Bound<'_, PyDict>) {
         self.members.reserve(dict.len());
-        borrowed::for_each_member(dict, |key, value| {
-            let Ok(name) = key.cast::<PyString>() else {
-                self.keep_up_to(dict.py(), begin);
-                return Err(Fault::Key { kind: scalar::type_name(&key) }.into());
-            };
-            let text = if let Some(ascii) = borrowed::ascii(name.as_borrowed()) {
-                ascii
-            } else {
-                // If it has no UTF-8, Python code may run, but then this is the end.
-                self.keep_up_to(dict.py(), begin);
-                utf8(&name, "a key")?
-            };
-            self.members.push(Member::new(&name, text, &value));
-            Ok(())
-        })
+        for [name, value] in Entries::of(dict) {
+            self.members.push(Member::unread(&name, &value));
+        }
     }
 
-    /// The same without the interpreter lock. The references are counted before anything is asked of the names:
-    /// their UTF-8 has a lock of its own, and a thread that waits for one lends out the dict's.
-    fn take_counted_members(&mut self, dict: &Bound<'_, PyDict>) -> Result<(), Box<Refusal>> {
-        let begin = self.kept_members.len();
-        with_critical_section(dict, || {
-            self.kept_members.reserve(dict.len());
-            borrowed::for_each_member(dict, |key, value| {
-                self.kept_members.push([key.to_owned().unbind(), value.to_owned().unbind()]);
-                Ok::<_, Infallible>(())
-            })
-        })
-        .unwrap_or_else(|never| match never {});
-        for [key, value] in &self.kept_members[begin..] {
-            let key = key.bind(dict.py());
-            let Ok(name) = key.cast::<PyString>() else {
-                return Err(Fault::Key { kind: scalar::type_name(key) }.into());
-            };
-            self.members.push(Member::new(name, utf8(name, "a key")?, value.bind(dict.py())));
+    /// Puts the members from `begin` on in the order of their names.
+    fn order_members(&mut self, py: Python<'_>, begin: usize) -> Result<(), Box<Refusal>> {
+        let mut read = begin;
+        let is_other = |member: &mut Member| !member.read_ascii(py);
+        while let Some(other) = self.members[read..].iter_mut().position(is_other) {
+            read += other;
+            // Python code may run, but then the object is refused: its own members need no counting.
+            self.keep_up_to(py, begin);
+            self.members[read].read(py)?;
+            read += 1;
         }
-        Ok(())
+        match members::order(py, &mut self.members[begin..]) {
+            Some(repeated) => {
+                let name = repeated.name(py).to_owned();
+                Err(Fault::Duplicate { name, at: Place::default() }.into())
+            }
+            None => Ok(()),
+        }
     }
 
     fn begin_array(
@@ -301,13 +279,17 @@ impl Walk {
         self.check_depth(sink)?;
         with_critical_section(array, || {
             self.frames.push(Frame { content: Content::Array(elements()), next: 0 });
-            // Without the interpreter lock, others may change the list as soon as it is not locked.
-            if cfg!(Py_GIL_DISABLED) {
-                self.keep(array.py());
-            }
+            self.keep_from_threads(array.py());
         });
         sink.raw(b"[");
         Ok(())
+    }
+
+    /// Without the interpreter lock, other threads may change a container as soon as it is not locked.
+    fn keep_from_threads(&mut self, py: Python<'_>) {
+        if cfg!(Py_GIL_DISABLED) {
+            self.keep(py);
+        }
     }
 
     fn check_depth(&self, sink: &Sink) -> Result<(), Box<Fault>> {
