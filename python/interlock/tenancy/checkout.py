@@ -98,6 +98,10 @@ class Checkout:
             # Dropped in SQL, behind the driver's back; it would miss it every time.
             self.session.misses_statement = True
             raise
+        except asyncpg.InternalClientError as error:
+            if not self.session.connection.is_closed():
+                raise
+            raise ended_by_the_server() from error
         finally:
             self.sending -= 1
 
