@@ -21,6 +21,7 @@ __all__ = [
     "DedupDecision",
     "DedupIndex",
     "DefaultEventBudget",
+    "EmptyGate",
     "EventTotals",
     "FireOnce",
     "FreshRoot",
