@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
-from fastapi import FastAPI, Header
-from pydantic import BaseModel
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 from interlock.testing.isolation_fixtures import Isolation
 from interlock.testing.mutate import applied, mutations
+from stored_notebook import NOTES, stored_notebook
 
 if TYPE_CHECKING:
     from conftest import TenantDatabase
@@ -65,41 +68,6 @@ async def test_an_opened_policy_shows_every_row(owner: asyncpg.Connection, tenan
         await tenant.close()
 
 
-class Note(BaseModel):
-    text: str
-
-
-NOTES = """
-CREATE TABLE notes (org_id text NOT NULL, text text NOT NULL);
-ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
-ALTER TABLE notes FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_org ON notes USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')));
-"""
-
-
-def notebook(dsn: str) -> FastAPI:
-    app = FastAPI()
-
-    async def scoped(org: str, statement: str, *values: str) -> list[asyncpg.Record]:
-        connection = await asyncpg.connect(dsn)
-        try:
-            async with connection.transaction():
-                await connection.execute("SELECT set_config('app.current_org_id', $1, true)", org)
-                return await connection.fetch(statement, *values)
-        finally:
-            await connection.close()
-
-    @app.post("/notes")
-    async def add(note: Note, x_tenant: str = Header()) -> None:
-        await scoped(x_tenant, "INSERT INTO notes (org_id, text) VALUES ($1, $2)", x_tenant, note.text)
-
-    @app.get("/notes")
-    async def read(x_tenant: str = Header()) -> list[str]:
-        return [row["text"] for row in await scoped(x_tenant, "SELECT text FROM notes")]
-
-    return app
-
-
 def test_check_holds_and_names_the_policies_that_nothing_tests(
     isolation: Isolation, app_role_name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +79,9 @@ def test_check_holds_and_names_the_policies_that_nothing_tests(
 
     def check() -> None:
         harness = isolation.harness(
-            notebook(isolation.app_dsn), create_org=lambda: next(tenants), headers_for=lambda org: {"x-tenant": org}
+            stored_notebook(isolation.app_dsn),
+            create_org=lambda: next(tenants),
+            headers_for=lambda org: {"x-tenant": org},
         )
         assert isolation.check(harness, max_examples=1, seed=1, max_seconds=None).ok
 

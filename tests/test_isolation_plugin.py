@@ -14,47 +14,12 @@ from interlock.testing import EmbeddedPostgres
 from interlock.testing.database_server import quote_literal
 from interlock.testing.user_server import UserServer
 
-PROJECT = '''
+PROJECT = """
 import itertools
-import asyncpg
 import pytest
-from fastapi import FastAPI, Header
-from pydantic import BaseModel
+from stored_notebook import NOTES, stored_notebook
 
-NOTES = """
-CREATE TABLE notes (org_id text NOT NULL, text text NOT NULL);
-ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
-ALTER TABLE notes FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_org ON notes USING (org_id = (SELECT nullif(current_setting('app.current_org_id', true), '')));
-GRANT ALL ON notes TO interlock_app, interlock_admin;
-"""
-
-
-class Note(BaseModel):
-    text: str
-
-
-def build(dsn):
-    app = FastAPI()
-
-    async def scoped(org, statement, *values):
-        connection = await asyncpg.connect(dsn)
-        try:
-            async with connection.transaction():
-                await connection.execute("SELECT set_config('app.current_org_id', $1, true)", org)
-                return await connection.fetch(statement, *values)
-        finally:
-            await connection.close()
-
-    @app.post("/notes")
-    async def add(note: Note, x_tenant: str = Header()):
-        await scoped(x_tenant, "INSERT INTO notes VALUES ($1, $2)", x_tenant, note.text)
-
-    @app.get("/notes")
-    async def read(x_tenant: str = Header()) -> list[str]:
-        return [row["text"] for row in await scoped(x_tenant, "SELECT text FROM notes")]
-
-    return app
+RIGHTS = "GRANT ALL ON notes TO interlock_app, interlock_admin"
 
 
 @pytest.fixture(scope="session")
@@ -64,13 +29,13 @@ def anyio_backend():
 
 @pytest.fixture(scope="session")
 def schema(postgres_cluster, worker_database):
-    postgres_cluster.execute(NOTES, database=worker_database)
+    postgres_cluster.execute(NOTES + RIGHTS, database=worker_database)
 
 
 def check(isolation):
     numbers = itertools.count(1)
     harness = isolation.harness(
-        build(isolation.app_dsn),
+        stored_notebook(isolation.app_dsn),
         create_org=lambda: f"{isolation.database}-{next(numbers):04}",
         headers_for=lambda org: {"x-tenant": org},
     )
@@ -91,13 +56,13 @@ async def test_isolation_inside_a_loop(isolation, schema):
 async def test_roles(db_as_app, db):
     assert not await db_as_app.fetchval("SELECT rolbypassrls FROM pg_roles WHERE rolname = current_user")
     assert await db.fetchval("SELECT rolbypassrls FROM pg_roles WHERE rolname = current_user")
-'''
+"""
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "test_notes.py").write_text(PROJECT)
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {Path(__file__).parent}\n")
     return tmp_path
 
 
