@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import time
 import uuid
 from typing import Any
@@ -14,7 +16,10 @@ from leaky_app.desk import Org, TheDesk
 router = APIRouter(tags=["harmless"])
 
 DEPLOYMENT = uuid.uuid4()
+BUILD = uuid.UUID(int=0x5EED << 64)
 STARTED = time.monotonic()
+PICTURES: dict[str, str] = {}
+TIPS = ["answer within a day", "close what is solved", "merge doubles", "name the product"]
 
 
 class Echo(BaseModel):
@@ -51,6 +56,34 @@ async def echo(org: Org, body: Echo, response: Response) -> dict[str, str]:
 async def lookup(org: Org, thing_id: uuid.UUID, deep: bool = False) -> dict[str, Any]:
     """Names the id it was asked for in its answer, whoever's it is."""
     return {"asked_for": str(thing_id), "found": False, "deep": deep}
+
+
+@router.get("/status")
+async def status() -> dict[str, Any]:
+    """Figures of the whole deployment that no org's writes move."""
+    return {"incidents": 0, "regions": ["eu", "us"], "orgs_served": "more than 1,000", "build": str(BUILD)}
+
+
+@router.get("/avatars/{text}")
+async def avatar(text: str) -> Response:
+    """A picture made of the text alone: the same bytes and the same tag for whoever asks, from a common cache."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    image = PICTURES.setdefault(text, f"<svg><rect fill='#{digest[:6]}'/></svg>") if len(PICTURES) < 1000 else "<svg/>"
+    return Response(image, media_type="image/svg+xml", headers={"etag": f'"{digest[:16]}"'})
+
+
+@router.get("/quota")
+async def quota(desk: TheDesk, org: Org) -> dict[str, int]:
+    """Falls with the caller's own rows alone, averages them, and starts at the same figure for everybody."""
+    row = await desk.pools.fetchrow("SELECT count(*) AS used, coalesce(avg(amount), 0) AS mean FROM invoices")
+    return {"left": 1_000_000 - row["used"], "mean_amount": round(row["mean"])}
+
+
+@router.get("/tips")
+async def tips(org: Org, response: Response) -> list[str]:
+    """Another order each time, and a number that looks like an org's."""
+    response.headers["x-variant"] = str(secrets.randbelow(1 << 31))
+    return secrets.SystemRandom().sample(TIPS, len(TIPS))
 
 
 @router.get("/usage")
