@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from interlock.testing.compare import Facts, caused, facts, same
 from interlock.testing.exchange import Exchange, Response
 from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder
 from interlock.testing.routes import Endpoint
@@ -16,6 +17,7 @@ from interlock.testing.world import identifiers
 if TYPE_CHECKING:
     from interlock.testing.story import Story
 
+REPEATED = 6
 Slot = tuple[Template, tuple[Leaf, ...]]
 _TICKET = re.compile(r"cursor|token|code|key|secret|sig|hash|link|match", re.IGNORECASE)
 
@@ -34,6 +36,16 @@ class Attack:
     sent: tuple[str, ...]
     comparable: bool
     changed: tuple[str, ...]
+    again: Callable[[], Awaitable[Facts]]
+
+    async def told_apart(self) -> list[str]:
+        """The facts by which A's references are told from any other, the status first; each holds for all others."""
+        before, foreign, after = (facts(one.response, self.sent) for one in (self.before, self.foreign, self.after))
+        keys = caused(before, foreign, after)
+        for _ in range(REPEATED if keys else 0):  # a header that is one of two at random is no difference
+            other = await self.again()
+            keys = [key for key in keys if same(other, before, key)]
+        return sorted(keys, key=lambda key: key != "status")
 
 
 class Attacker:
@@ -62,6 +74,9 @@ class Attacker:
         longer, added = _one_more(bare)
         if added:
             groups.append((longer, added))
+        for other in learned.operations if self.story.template is None or bare == learned.template else ():
+            leaves = tuple(leaf for leaf in other.leaves() if leaf.reference and leaf.place == "body")
+            groups += [(other, leaves)] if leaves else []
         wide = TemplateBuilder(endpoint, Plain(), with_optional=True).build()
         for slot, value in wide.parameters.items():
             leaves = tuple(leaf for leaf in Template({slot: value}).leaves() if leaf.reference)
@@ -97,10 +112,18 @@ class Attacker:
         touched = await story.snapshot(endpoint)
         after = await ask(last, "B refers to nothing")
         noise = set(resting.changed(settled, story.a))
-        changed = tuple(place for place in settled.changed(touched, story.a) if place not in noise)
+        changed = [place for place in settled.changed(touched, story.a) if place not in noise]
+        restless = await story.restless(endpoint, changed)
         sent = tuple(str(value) for values in (first, given, last) for value in values.values())
         comparable = all(is_id(value) for value in given.values()) or self._alike(leaves, before, foreign, after)
-        return Attack(leaves, before, foreign, after, sent, comparable, changed)
+
+        async def again() -> Facts:
+            other = nothing()
+            answer = await ask(other, "B refers to nothing")
+            return facts(answer.response, map(str, other.values()))
+
+        touching = tuple(place for place in changed if place not in restless)
+        return Attack(leaves, before, foreign, after, sent, comparable, touching, again)
 
     @staticmethod
     def _alike(leaves: tuple[Leaf, ...], *three: Exchange) -> bool:
@@ -109,7 +132,7 @@ class Attacker:
         A cursor or a signed link is not like random text: it may well be valid, and what it opens is B's.
         """
         before, foreign, after = (one.response for one in three)
-        refused = all(not one.ok and not _malformed(one) for one in (before, after))
+        refused = all(not one.ok and not malformed(one) for one in (before, after))
         named = all(leaf.place != "query" and not _TICKET.search(leaf.name) for leaf in leaves)
         return named and refused and (not foreign.ok or foreign.status != 200 or three[0].request.method != "GET")
 
@@ -135,7 +158,7 @@ class Attacker:
         return None
 
 
-def _malformed(response: Response) -> bool:
+def malformed(response: Response) -> bool:
     """Whether a value was refused for its form: 400, or FastAPI's list of what is wrong where."""
     detail = response.json.get("detail") if isinstance(response.json, dict) else None
     return response.status == 400 or (response.status == 422 and isinstance(detail, list))

@@ -11,17 +11,20 @@ from dataclasses import replace
 from itertools import islice, permutations, product
 from typing import Any
 
+from interlock.testing.compare import facts
 from interlock.testing.exchange import Exchange
 from interlock.testing.knowledge import GIVEN, SECRET, Observation
-from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder, referring
+from interlock.testing.mined import names
+from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder, chooses, filled, referring
 from interlock.testing.routes import Endpoint
+from interlock.testing.undeclared import undeclared
 from interlock.testing.values import CANARY, fits
 from interlock.testing.world import Learned, Org, World
 
 PASSES = 4
 CANDIDATES = 8
-MAX_ATTEMPTS, MAX_GUESSES, MAX_GUESSED, MAX_REFUSALS = 80, 20, 5, 12
-HAND_READ = ("application/x-www-form-urlencoded", "multipart/form-data", "text/csv", "application/x-ndjson")
+MAX_ATTEMPTS, MAX_GUESSES, MAX_GUESSED, MAX_REFUSALS, MAX_WORDS = 80, 20, 5, 12, 10
+MAX_OPERATIONS = 8
 _LEAVING = re.compile(r"log-?out|sign-?out|session|revoke|rotate|deactivate|terminate", re.IGNORECASE)
 _HOPELESS = frozenset({401, 403, 405, 426, 503})
 _STALE = frozenset({412, 428})
@@ -53,10 +56,12 @@ class Calibration:
     async def run(self) -> None:
         """Fill ``learned`` and ``seed_order``; endpoints that never succeed are learned with ``works=False``."""
         for endpoint in self.endpoints:
-            self.learned[endpoint.name] = Learned(self._template(endpoint, Plain()))
-        lasting = [endpoint for endpoint in self.endpoints if endpoint.method != "DELETE"]
+            self.learned[endpoint.name] = Learned(next(self._templates(endpoint)))
+        lasting = [endpoint for endpoint in self.endpoints if not endpoint.removes]
         for turn in range(PASSES):
             before = self._working()
+            if turn:
+                await self._renew()
             for endpoint in lasting:
                 if not self._works(endpoint):
                     await self._try(endpoint, thorough=turn > 0)
@@ -68,8 +73,9 @@ class Calibration:
         for endpoint in lasting:
             await self._refine(endpoint)
             await self._complete(endpoint)
+            await self._find_operations(endpoint)
         for endpoint in self.endpoints:
-            if endpoint.method == "DELETE":
+            if endpoint.removes:
                 await self._renew()
                 await self._try(endpoint, thorough=True)
 
@@ -159,7 +165,7 @@ class Calibration:
             for one in self.org.knowledge.values()
             if (one.endpoint, one.path) in served and str(one.value) == str(value) and one.endpoint != endpoint.name
         ]
-        return min(seen, key=lambda one: one.exchange, default=None)
+        return min(seen, key=lambda one: (one.exchange, type(one.value) is not type(value)), default=None)
 
     async def _try(self, endpoint: Endpoint, *, thorough: bool) -> bool:
         patience = MAX_REFUSALS if endpoint.path_parameters else MAX_REFUSALS // 4
@@ -196,9 +202,12 @@ class Calibration:
         """A sign-up or log-in may refuse whoever has credentials already."""
         known = self.learned[endpoint.name]
         known.public = True
+        failure = self.world.coverage.last_failure.get(endpoint.name, "")
         exchange = await self.world.call(self.org, endpoint, template=known.template, purpose="calibration")
         if exchange.response.ok:
             self._keep(endpoint, known.template, exchange, public=True)
+        else:
+            self.world.coverage.last_failure[endpoint.name] = failure  # what the org itself was told says more
         known.public = False
         return exchange.response.ok
 
@@ -221,35 +230,93 @@ class Calibration:
             template, sources, prelude, works=True, public=public, streams=not exchange.response.complete
         )
         named = any(leaf.place == "path" and CANARY in str(value) for leaf, value in exchange.values.items())
-        makes = endpoint.method == "POST" or (endpoint.method == "PUT" and (named or not endpoint.path_parameters))
+        posted = endpoint.method == "POST" and not endpoint.removes
+        makes = posted or (endpoint.method == "PUT" and (named or not endpoint.path_parameters))
         if makes and not public and not prelude and endpoint not in self.seed_order:
             self.seed_order.append(endpoint)
 
     def _attempts(self, endpoint: Endpoint, *, thorough: bool) -> Iterator[tuple[Template, dict[Leaf, Any]]]:
-        full, least = (self._template(endpoint, choice) for choice in (Plain(), Plain(full=False)))
+        full = self._template(endpoint, Plain())
         if endpoint.method == "PUT" and endpoint.path_parameters:  # under a name of the caller's choosing
             for leaf in full.leaves():
                 named = leaf.place == "path" and leaf.name == endpoint.path_parameters[-1]
                 if named and leaf.schema.get("type") == "string" and "format" not in leaf.schema:
                     yield full, {leaf: self.world.canary(self.org, endpoint, leaf)}
-        yield full, {}
-        yield least, {}
+        templates = list(self._templates(endpoint))
+        yield from ((template, {}) for template in (templates if thorough else templates[:2]))
         if not thorough:
             return
-        others = [self._template(endpoint, one) for one in (Plain(nth=1), Plain(vary=False), Plain(examples=True))]
-        for template in others:
-            yield template, {}
-        if endpoint.body is None and full.body is not None:  # read by hand: the model does not say what it takes
-            for media_type in HAND_READ:
-                yield replace(full, media_type=media_type), {}
-        for template in (full, least, *others):
+        yield from self._linked(endpoint)
+        yield from ((template, {}) for template in self._worded(endpoint, templates[0]))
+        for template in templates:
             for given in islice(self._guesses(template, endpoint), MAX_GUESSES):
                 yield template, given
             if reused := self._reused(template):
                 yield template, reused
 
+    def _linked(self, endpoint: Endpoint) -> Iterator[tuple[Template, dict[Leaf, Any]]]:
+        """What the links that lead there say: the parameters that belong together, such as an id and its signature."""
+        wide = TemplateBuilder(endpoint, Plain(), with_optional=True).build().parameters
+        for path, query in self.org.knowledge.links()[:MAX_GUESSES] if endpoint.is_read else ():
+            match = endpoint.pattern.fullmatch(path)
+            said = {**dict(query), **match.groupdict()} if match is not None and query else {}
+            leaves = {slot: wide[slot] for slot in wide if slot[1] in said}
+            if said and all(isinstance(leaf, Leaf) for leaf in leaves.values()):
+                yield Template(leaves), {leaf: said[leaf.name] for leaf in leaves.values()}
+
     def _template(self, endpoint: Endpoint, choice: Plain) -> Template:
         return self.override(endpoint, TemplateBuilder(endpoint, choice).build())
+
+    def _templates(self, endpoint: Endpoint) -> Iterator[Template]:
+        """What the endpoint may take, the likeliest first."""
+        for guess in undeclared(endpoint):
+            parameters = self._template(endpoint, Plain()).parameters
+            yield self.override(endpoint, replace(guess, parameters=parameters))
+        choices = (Plain(), Plain(full=False), Plain(nth=1), Plain(vary=False), Plain(examples=True))
+        yield from (self._template(endpoint, choice) for choice in choices)
+        if any(not one.required for one in endpoint.parameters):
+            yield self.override(endpoint, TemplateBuilder(endpoint, Plain(), with_optional=True).build())
+
+    async def _find_operations(self, endpoint: Endpoint) -> None:
+        """Find what else the endpoint does, where the body says what: each operation with references of its own."""
+        learned = self.learned[endpoint.name]
+        if not learned.works or endpoint.is_read or learned.public:
+            return
+        for template in islice(self._operations(endpoint, learned.template), MAX_OPERATIONS):
+            most, best = 0, None
+            for given in ({}, *islice(self._guesses(template, endpoint), CANDIDATES)):
+                exchange = await self.world.call(
+                    self.org, endpoint, template=template, given=given, purpose="calibration"
+                )
+                told = sum(value is not None for value in facts(exchange.response).values())
+                if exchange.response.ok and told > most:
+                    most, best = told, given
+            if best is not None:
+                learned.operations.append(referring(template, [leaf.key for leaf in best]))
+                origins = {leaf.key: self._origin(leaf, endpoint, value) for leaf, value in best.items()}
+                learned.sources |= {key: (one.endpoint, one.path) for key, one in origins.items() if one is not None}
+
+    def _operations(self, endpoint: Endpoint, known: Template) -> Iterator[Template]:
+        """The members of a choice that must be made; or the other words, where one of the code made it succeed."""
+        if endpoint.body is not None and chooses(endpoint.body.schema):
+            seen = [repr(known.body)]
+            for nth in range(MAX_OPERATIONS):
+                template = self._template(endpoint, Plain(nth=nth))
+                if repr(template.body) not in seen:
+                    seen.append(repr(template.body))
+                    yield replace(known, body=template.body)
+        present = {leaf.key for leaf in known.leaves()}
+        for template in self._worded(endpoint, next(self._templates(endpoint))):
+            worded = present - {leaf.key for leaf in template.leaves()}
+            if not worded and repr(template.body) != repr(known.body) and len(list(template.leaves())) == len(present):
+                yield template
+
+    @staticmethod
+    def _worded(endpoint: Endpoint, template: Template) -> Iterator[Template]:
+        """With a word of the handler's own code in each slot for text: a kind, an action, a query."""
+        for leaf in template.leaves():
+            if leaf.schema.get("type") == "string" and not leaf.schema.keys() & {"format", "pattern"}:
+                yield from (filled(template, leaf, word) for word in names(endpoint.handler)[:MAX_WORDS])
 
     def _guesses(self, template: Template, endpoint: Endpoint) -> Iterator[dict[Leaf, Any]]:
         """Values for the references, and for what may be one by its name, the likeliest combinations first."""
@@ -284,7 +351,8 @@ class Calibration:
             for one in self.endpoints
             if one is not endpoint
             and one.path.startswith(stem)
-            and one.method not in ("DELETE", "GET")
+            and not one.removes
+            and one.method != "GET"
             and self.learned[one.name].works
         ]
         look = [one for one in self.endpoints if one.method == "GET" and one.path == endpoint.path]

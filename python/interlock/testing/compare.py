@@ -7,6 +7,7 @@ same there but different in the probe was caused by the probe.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -68,6 +69,11 @@ def caused(before: Facts, probe: Facts, after: Facts) -> list[str]:
     )
 
 
+def same(one: Facts, other: Facts, key: str) -> bool:
+    """Whether both say the same under the key, or both nothing."""
+    return bool(one.get(key, _MISSING) == other.get(key, _MISSING))
+
+
 def stepped(first: Facts, second: Facts, third: Facts) -> list[str]:
     """The facts that moved from the second to the third otherwise than from the first to the second.
 
@@ -79,12 +85,8 @@ def stepped(first: Facts, second: Facts, third: Facts) -> list[str]:
         if one == two:
             if three != two:
                 moved.append(key)
-        elif (
-            _is_number(one)
-            and _is_number(two)
-            and _is_number(three)
-            and isinstance(one, int)
-            and three - two != two - one
+        elif all(map(_is_number, (one, two, three))) and not math.isclose(
+            three - two, two - one, rel_tol=1e-6, abs_tol=1e-6
         ):
             moved.append(key)
     return sorted(moved)

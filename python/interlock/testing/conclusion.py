@@ -74,7 +74,7 @@ def _discovery(session: Session, report: Report) -> None:
 
 def _positive_control(session: Session, report: Report) -> None:
     plants = any(
-        not leaf.reference and not leaf.numeric
+        leaf.place == "body" and not leaf.reference and not leaf.numeric
         for one in session.learned.values()
         for leaf in (one.template.leaves() if one.works else ())
     )
@@ -100,12 +100,15 @@ def _roles(session: Session, report: Report) -> None:
     if session.truth is None or not any(table.row_security for table in session.truth.tables):
         return
     if bypassing and not bound:
-        report.vacuous.append(
+        # First, because it says what the rest of the report is worth.
+        report.vacuous.insert(
+            0,
             Vacuous(
                 "the database role",
-                f"the application is connected as {', '.join(bypassing)} only, which row-level security does not bind",
+                f"the application is connected as {', '.join(bypassing)}, which row-level security does not bind: "
+                "the policies that are to isolate the orgs were not tested, whatever the table above says",
                 "connect it as a role without SUPERUSER and BYPASSRLS that owns no table, and FORCE RLS",
-            )
+            ),
         )
 
 

@@ -71,21 +71,26 @@ class Knowledge:
             self._seen += [Observation(value, name, f"secret.{name}", SECRET, 0) for value in secrets]
 
     def _linked(self, value: Any) -> Iterator[tuple[str, str]]:
-        """The path parameters in a link to one of the application's own endpoints."""
+        """The parameters in a link to one of the application's own endpoints: those of its path and of its query."""
         if isinstance(value, str) and value.startswith(("/", "http://", "https://")):
-            path = unquote(urlsplit(value).path)
+            link = urlsplit(value)
             for pattern in self.paths:
-                match = pattern.fullmatch(path)
+                match = pattern.fullmatch(unquote(link.path))
                 if match is not None:
-                    yield from match.groupdict().items()
+                    yield from (*match.groupdict().items(), *parse_qsl(link.query)[:MAX_LINKS])
 
-    def written(self) -> list[str]:
-        """Texts the org has sent, newest first, one for each place."""
+    def written(self, near: Endpoint) -> list[str]:
+        """Texts the org has sent, one for each place: first those sent to paths most like that of ``near``."""
         found: dict[tuple[str, str], str] = {}
         for seen in reversed(self._seen):
             if seen.path.startswith("sent ") and isinstance(seen.value, str):
                 found.setdefault((seen.endpoint, seen.path), seen.value)
-        return list(found.values())
+        asked = near.path.split("/")
+
+        def apart(place: tuple[str, str]) -> int:
+            return -sum(map(str.__eq__, asked, place[0].partition(" ")[2].split("/")))
+
+        return [found[place] for place in sorted(found, key=apart)]
 
     def links(self) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
         """Path and query of every link seen, newest first."""
@@ -104,7 +109,7 @@ class Knowledge:
         """Observations that could fill the leaf, the likeliest first, the newest first among equals."""
         scored = [(_likelihood(leaf, endpoint, seen), position, seen) for position, seen in enumerate(self._seen)]
         scored = [entry for entry in scored if entry[0] > 0 and fits(leaf, entry[2].value)]
-        scored.sort(key=lambda entry: (-entry[0], -entry[1]))
+        scored.sort(key=lambda entry: (-entry[0], _otherwise_written(leaf, entry[2].value), -entry[1]))
         return [seen for _, _, seen in scored]
 
     def latest(self, source: tuple[str, str], leaf: Leaf) -> Observation | None:
@@ -121,6 +126,13 @@ class Knowledge:
     def values(self) -> Iterator[Observation]:
         """Everything remembered, newest first."""
         return reversed(self._seen)
+
+
+def _otherwise_written(leaf: Leaf, value: Any) -> bool:
+    """Whether it is text where a number is wanted, as in a link, or a number where text is."""
+    if leaf.schema.get("type") == "string":
+        return isinstance(value, int)
+    return isinstance(value, str) and value.isdecimal()
 
 
 def stem(name: str) -> str:

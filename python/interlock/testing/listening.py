@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from interlock.testing.mined import names, uses
 from interlock.testing.payloads import REFERENCE
 from interlock.testing.routes import Endpoint
-from interlock.testing.story import Story
+
+if TYPE_CHECKING:
+    from interlock.testing.story import Story
 
 OPENING_SECONDS, LISTENING_SECONDS = 0.3, 0.6
 MAX_ASKED, MAX_MESSAGES, MAX_OWN_WRITES = 24, 12, 6

@@ -6,18 +6,17 @@ A template is drawn once and filled many times: the same structure by two orgs, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from interlock.testing.mined import names, uses
+from interlock.testing.mined import names
 from interlock.testing.models import Schema, resolve
 from interlock.testing.routes import Endpoint
 
 MAX_DEPTH = 6
 MAX_LEAVES = 400
-MAX_LOOKED_UP = 12
-MIN_VARIETY, MAX_VARIETY = 8, 900
+MAX_VARIETY = 900
 _SIZE = re.compile(
     r"limit|size|count|n|times|repeat|page|per_page|offset|skip|days|hours|minutes|depth", re.IGNORECASE
 )
@@ -25,7 +24,6 @@ REFERENCE = re.compile(
     r"(?i:(?:^|_|-)(?:u?ids?|uuids?|ulids?|guids?|pk|refs?|slugs?|handle|cursor|token|hash)$|^if-(?:none-)?match$)"
     r"|[a-z](?:Ids?|IDs?|Uuid|Ref)$"
 )
-_GENERIC_BODY = ("name", "title", "note", "content")
 
 
 @dataclass(frozen=True)
@@ -125,15 +123,23 @@ class Plain:
 def referring(template: Template, keys: Iterable[str]) -> Template:
     """The template in which the leaves of these keys are references, whatever they are called."""
     wanted = set(keys)
+    return _mapped(template, lambda leaf: replace(leaf, reference=True) if leaf.key in wanted else leaf)
 
-    def mark(value: Any) -> Any:
+
+def filled(template: Template, leaf: Leaf, value: Any) -> Template:
+    """The template with a value in the place of a leaf."""
+    return _mapped(template, lambda one: value if one == leaf else one)
+
+
+def _mapped(template: Template, change: Callable[[Leaf], Any]) -> Template:
+    def walk(value: Any) -> Any:
         if isinstance(value, Leaf):
-            return replace(value, reference=True) if value.key in wanted else value
+            return change(value)
         if isinstance(value, dict):
-            return {name: mark(below) for name, below in value.items()}
-        return [mark(below) for below in value] if isinstance(value, list) else value
+            return {name: walk(below) for name, below in value.items()}
+        return [walk(below) for below in value] if isinstance(value, list) else value
 
-    return Template(mark(template.parameters), mark(template.body), template.media_type)
+    return Template(walk(template.parameters), walk(template.body), template.media_type)
 
 
 class TemplateBuilder:
@@ -158,16 +164,7 @@ class TemplateBuilder:
             schema = self.endpoint.body.schema
             template.media_type = self.endpoint.body.media_type
             template.body = self._value(schema, schema.get("$defs", {}), "body", "body", "$", 0)
-        elif self._reads_undeclared_body():
-            template.body = {name: self._leaf({"type": "string"}, "body", name, f"$.{name}") for name in self._mined()}
         return template
-
-    def _reads_undeclared_body(self) -> bool:
-        return not self.endpoint.is_read and uses(self.endpoint.handler, "json", "body", "stream", "form")
-
-    def _mined(self) -> list[str]:
-        """The names an undeclared body is read by, as far as the handler's constants tell."""
-        return [*dict.fromkeys([*names(self.endpoint.handler), *_GENERIC_BODY])]
 
     def _value(self, schema: Schema, definitions: Schema, place: str, name: str, path: str, depth: int) -> Any:
         schema = resolve(schema, definitions)
@@ -191,7 +188,7 @@ class TemplateBuilder:
         if kind == "boolean":
             first = schema.get("default", True)
             return self.chooser.pick([first, not first])
-        if kind in ("integer", "number") and not self._is_reference(place, name, schema):
+        if kind in ("integer", "number") and not is_reference(place, name, schema):
             varies = place == "body" and self.chooser.vary and not _SIZE.fullmatch(name) and room(schema)
             return self._leaf(schema, place, name, path) if varies else number(schema)
         return self._leaf(schema, place, name, path)
@@ -206,12 +203,11 @@ class TemplateBuilder:
             chosen[name] = self._value(below, definitions, place, name, f"{path}.{name}", depth + 1)
         if not schema.get("properties") and schema.get("additionalProperties", True) is not False:
             values = schema.get("additionalProperties")
-            inner = values if isinstance(values, dict) else {"type": "string"}
+            inner = values if isinstance(values, dict) else {}
             if self.chooser.size(schema.get("minProperties", 0), 1):
-                chosen["note"] = self._value(inner, definitions, place, "note", f"{path}.note", depth + 1)
-                looked_up = [] if isinstance(values, dict) and values else names(self.endpoint.handler)
-                for name in looked_up[:MAX_LOOKED_UP]:
-                    chosen[name] = self._leaf({}, place, name, f"{path}.{name}")
+                mined = [] if isinstance(values, dict) else names(self.endpoint.handler)
+                for name in ("note", *(one for one in mined if REFERENCE.search(one))):
+                    chosen[name] = self._value(inner, definitions, place, name, f"{path}.{name}", depth + 1)
         return chosen
 
     def _array(self, schema: Schema, definitions: Schema, place: str, name: str, path: str, depth: int) -> list[Any]:
@@ -230,22 +226,41 @@ class TemplateBuilder:
 
     def _leaf(self, schema: Schema, place: str, name: str, path: str) -> Leaf:
         self._count += 1
-        reference = self._is_reference(place, name, schema)
+        reference = is_reference(place, name, schema)
         plain = not reference and not {"format", "pattern", "maxLength"} & schema.keys()
         suffix = self.chooser.suffix() if plain and place == "body" else ""
         return Leaf(place, name, path, schema, reference, min(self._count, 1023), suffix)
 
-    def _is_reference(self, place: str, name: str, schema: Schema) -> bool:
-        if place == "path" or schema.get("format") == "uuid":
-            return True
-        return bool(REFERENCE.search(name)) and "idempot" not in name.lower()
+
+def chooses(schema: Schema) -> bool:
+    """Whether whoever sends such a body must choose: between kinds of it, or in a property that has no default."""
+    plain = resolve(schema, schema.get("$defs", {}))
+    if len(plain.get("anyOf") or plain.get("oneOf") or ()) > 1:
+        return True
+    parts = (
+        resolve(plain.get("properties", {}).get(one, {}), schema.get("$defs", {})) for one in plain.get("required", ())
+    )
+    return any(len(part.get("enum") or ()) > 1 for part in parts)
+
+
+def is_reference(place: str, name: str, schema: Schema) -> bool:
+    """Whether a slot names something that exists, by its type or by what it is called."""
+    if place == "path" or schema.get("format") == "uuid":
+        return True
+    return bool(REFERENCE.search(name)) and "idempot" not in name.lower()
 
 
 def room(schema: Schema) -> int:
-    """How many whole numbers may be sent beside the lowest; 0 if too few to tell requests apart by them."""
+    """How many whole steps lead from the plainest number to the largest that is sent."""
     low, high = number({**schema, "default": None}), schema.get("maximum", schema.get("exclusiveMaximum"))
-    free = MAX_VARIETY if high is None else min(int(high - low) - 1, 10 * MAX_VARIETY)
-    return 0 if free < MIN_VARIETY or schema.get("multipleOf") else free
+    if (1 / schema.get("multipleOf", 1)) % 1:
+        return 0
+    return MAX_VARIETY if high is None else max(0, min(int(high - low) - 1, 10 * MAX_VARIETY))
+
+
+def middle(schema: Schema) -> int | float:
+    """A number between the smallest and the largest that are sent."""
+    return number({**schema, "default": None}) + room(schema) // 2
 
 
 def number(schema: Schema) -> int | float:

@@ -16,6 +16,7 @@ READ_METHODS = frozenset({"GET", "HEAD", "QUERY", "OPTIONS"})
 HANDLED = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_WRAPPERS, MAX_UNDECLARED = 8, 20
 _PLACEHOLDER = re.compile(r"{([^}:]+)(?::[^}]*)?}")
+_REMOVING = re.compile(r"/[\w-]*(?:delete|remove|destroy|purge|discard)[\w-]*/?$", re.IGNORECASE)
 _CONVERTERS = {
     "IntegerConvertor": {"type": "integer"},
     "FloatConvertor": {"type": "number"},
@@ -47,6 +48,11 @@ class Endpoint:
     def is_read(self) -> bool:
         """Whether the method promises to change nothing (RFC 9110 §9.2.1)."""
         return self.method in READ_METHODS or self.websocket
+
+    @property
+    def removes(self) -> bool:
+        """Whether it takes something away: DELETE, or what HTML forms have instead."""
+        return self.method == "DELETE" or (not self.is_read and bool(_REMOVING.search(self.path)))
 
     @property
     def pattern(self) -> re.Pattern[str]:

@@ -7,11 +7,13 @@ attacks one endpoint. Both are deterministic but for what the application itself
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from interlock.testing.attacks import Attacker, is_id
 from interlock.testing.exchange import Exchange
+from interlock.testing.exploring import explore, explore_everything
 from interlock.testing.knowledge import GIVEN
 from interlock.testing.payloads import Template
 from interlock.testing.routes import Endpoint
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from interlock.testing.oracles.base import Oracle
 
 REST_SECONDS, QUIET_SECONDS, MAX_RESTS = 0.1, 0.5, 40
-TICK_SECONDS = 1.1
+TICK_SECONDS, LOOKS = 1.1, 6
 
 
 class Story:
@@ -92,6 +94,7 @@ class Story:
         await self.sweep(None, "nobody reads")
         for oracle in self.oracles:
             await oracle.afterwards(self)
+        await explore_everything(self)
 
     async def live(self) -> None:
         """Both write and read everything, with their own ids and with the other's, and nobody compares."""
@@ -108,6 +111,8 @@ class Story:
         if settle:
             await self.settle()
         for org in (self.b, self.a):
+            if endpoint.is_read:
+                await self.seed(org)
             await self.world.supply(org, endpoint)
             if endpoint in self.readable():
                 await self.world.call(org, endpoint, purpose=f"{org.name} reads its own")  # a cursor, a tag
@@ -116,6 +121,7 @@ class Story:
         await self.learn_identifiers()
         for oracle in self.oracles:
             await oracle.probe(self, endpoint)
+        await explore(self, endpoint)
         if not endpoint.is_read:
             await self.sweep(self.b, "B reads afterwards", bare=True)
 
@@ -150,14 +156,16 @@ class Story:
     @property
     def changes(self) -> list[Endpoint]:
         """The endpoints that work on what is there already."""
-        return [one for one in self._writes() if one.method != "DELETE" and one not in self.seed_order]
+        return [one for one in self.writes if not one.removes and one not in self.seed_order]
 
     @property
     def removals(self) -> list[Endpoint]:
         """The endpoints that remove something."""
-        return [one for one in self._writes() if one.method == "DELETE"]
+        return [one for one in self.writes if one.removes]
 
-    def _writes(self) -> list[Endpoint]:
+    @property
+    def writes(self) -> list[Endpoint]:
+        """The endpoints that write, of those that work."""
         return [one for one in self.endpoints if not one.is_read and self.world.learned[one.name].works]
 
     async def sweep(self, org: Org | None, purpose: str, *, bare: bool = False) -> dict[str, Exchange]:
@@ -208,10 +216,14 @@ class Story:
         """The rows of both orgs; where the database cannot tell, what A sees next to ``endpoint``."""
         if self.truth is not None and self.truth.tables:
             return await self.truth.snapshot(self.a, self.b)
-        return Snapshot() if endpoint is None else await view(self, self.a, endpoint)
+        if endpoint is None or endpoint.is_read:
+            return Snapshot()  # what a read changes is told by a database only: to look would cost eight more reads
+        return await view(self, self.a, endpoint)
 
     async def rested(self, endpoint: Endpoint | None = None) -> Snapshot:
         """A snapshot, once what runs in the background has come to rest if that was asked for."""
+        if endpoint is not None and endpoint.is_read and not (self.truth is not None and self.truth.tables):
+            return Snapshot()
         if self.restful and not (self.truth is not None and self.truth.tables):
             await self.snapshot(endpoint)  # makes what it reads, where there is none yet: a job, which then runs
             await asyncio.sleep(QUIET_SECONDS)
@@ -236,6 +248,11 @@ class Story:
         first, second, third = looks
         self.clocks |= {*first.changed(second, self.a)} & {*second.changed(third, self.a)}
         return await self.snapshot(endpoint)
+
+    async def restless(self, endpoint: Endpoint, places: Iterable[str]) -> set[str]:
+        """Which of these places of A's change by themselves: looked at again and again while nobody does anything."""
+        looks = [await self.snapshot(endpoint) for _ in range(LOOKS if places else 0)]
+        return {place for one, other in pairwise(looks) for place in one.changed(other, self.a)}
 
     async def learn_identifiers(self) -> Snapshot:
         """Take the identifiers of both orgs' rows from the database: exact, where responses show only some."""

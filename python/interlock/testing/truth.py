@@ -185,12 +185,13 @@ class Truth:
             waiting = held_back
 
     async def bypassing_roles(self) -> tuple[list[str], list[str]]:
-        """The roles connected to this database now: those that RLS does not bind, and those it does."""
+        """The roles connected to this database now: those that RLS does not bind, and why, and those it does."""
         bypassing: list[str] = []
         bound: list[str] = []
         for row in await self.connection.fetch(_SESSIONS):
-            free = row["rolsuper"] or row["rolbypassrls"] or row["owns"]
-            (bypassing if free else bound).append(row["role"])
+            reasons = {"a superuser": "rolsuper", "it has BYPASSRLS": "rolbypassrls", "it owns tables": "owns"}
+            reason = next((said for said, flag in reasons.items() if row[flag]), None)
+            (bypassing if reason else bound).append(f"{row['role']} ({reason})" if reason else row["role"])
         return bypassing, bound
 
 

@@ -57,7 +57,7 @@ class Mint:
     def __init__(self) -> None:
         self._org = 0
         self._serial = 0
-        self._numbers: dict[int, int] = {}
+        self._numbers: dict[tuple[bool, str, str], int] = {}
 
     def next_org(self) -> int:
         """The index of a new org."""
@@ -69,14 +69,24 @@ class Mint:
         self._serial = (self._serial + 1) % SERIAL_LIMIT
         return encode_canary(org, min(endpoint, 1023), leaf_index, self._serial), self._serial
 
-    def number(self, org: int, schema: Schema, *, high: bool) -> int | float:
-        """A number larger than the org's one before, as long as there is room: sums and averages move with it.
+    def issued(self, org: int) -> bool:
+        """Whether an org of this run has this index."""
+        return 0 < org <= self._org
 
-        One org's are ``high``: its numbers are larger than another's, so that records move with them, too.
+    def number(self, slot: tuple[str, str], schema: Schema, *, extreme: bool) -> int | float:
+        """The next number for a slot: no two alike as long as there is room, so that sums and averages move.
+
+        ``extreme`` numbers are by turns larger and smaller than all before them, so that records move, too; others
+        lie between these.
         """
-        free = room(schema)
-        self._numbers[org] = (self._numbers.get(org, 0) + 1) % (free // 2)
-        return number(schema) + 1 + self._numbers[org] + (free // 2 if high else 0)
+        lowest, free = number({**schema, "default": None}), room(schema)
+        third = free // 3
+        count = self._numbers[extreme, *slot] = self._numbers.get((extreme, *slot), -1) + 1
+        if not extreme:
+            return lowest + min(free, third + 1 + count % max(third, 1))
+        turn, low = divmod(count, 2)
+        step = turn % max(third, 1)
+        return lowest + (third - step if low else free - third + step)
 
 
 def carry(token: str, leaf: Leaf) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interlock.testing.mined import names
 from interlock.testing.models import Schema
 from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder, number, referring
 from interlock.testing.routes import Endpoint
-from interlock.testing.story import Story
+
+if TYPE_CHECKING:
+    from interlock.testing.story import Story
 
 MAX_MEMBERS, MAX_WORDS = 8, 10
 _SIZE = re.compile(r"limit|size|per_?page|page_?size|count|first|take|top|max_?results", re.IGNORECASE)
@@ -49,6 +51,7 @@ def variations(story: Story, endpoint: Endpoint) -> Iterator[tuple[str, Template
         if wide.body is not None and repr(other.body) not in seen:
             seen.add(repr(other.body))
             yield "another choice in the body", replace(bare, body=other.body)
+    yield from (("another operation", other) for other in learned.operations)
     for name, value in _choices_alone(endpoint):
         yield f"{name} alone", replace(bare, body={name: value})
     paged = _second_page(endpoint)

@@ -64,9 +64,10 @@ class Transport(Protocol):
 class Learned:
     """What calibration found out about one endpoint: which template it accepts and where its references come from.
 
-    ``optional`` are references it accepts but also does without, such as the parent of the first folder. ``prelude``
-    are the endpoints to call first with a new row; a ``public`` endpoint refuses whoever has credentials (a sign-up, a
-    log-in); one that ``streams`` does not end by itself; one that ``ends_session`` is called once only.
+    ``operations`` are templates for what else it does, where the body says what, as for a single endpoint of many
+    methods; ``optional`` are references it accepts but also does without, such as the parent of the first folder.
+    ``prelude`` are the endpoints to call first with a new row; a ``public`` endpoint refuses whoever has credentials
+    (a sign-up, a log-in); one that ``streams`` does not end by itself; one that ``ends_session`` is called once only.
     """
 
     template: Template
@@ -77,6 +78,7 @@ class Learned:
     public: bool = False
     streams: bool = False
     ends_session: bool = False
+    operations: list[Template] = field(default_factory=list)
 
 
 class World:
@@ -180,7 +182,7 @@ class World:
     def canary(self, org: Org, endpoint: Endpoint, leaf: Leaf) -> Any:
         """A new canary for the leaf; a new number where it takes one."""
         if leaf.numeric:
-            made = self.mint.number(org.index, leaf.schema, high=org is self.orgs[0])
+            made = self.mint.number((endpoint.name, leaf.key), leaf.schema, extreme=org is self.orgs[0])
             return int(made) if leaf.schema["type"] == "integer" else made
         token, serial = self.mint.token(org.index, endpoint.index, leaf.index)
         self.planted[serial] = (len(self.exchanges), leaf.key)

@@ -28,7 +28,7 @@ class ContentOracle(Oracle):
             for hit in scan_canaries(text):
                 if reader is not None and hit.org == reader.index:
                     self._own_seen(world, exchange, hit.serial)
-                elif (hit.org, hit.serial) not in sent:
+                elif (hit.org, hit.serial) not in sent and world.mint.issued(hit.org):  # a cut form may be chance
                     planting = world.planting(hit.serial)
                     names = world.names()
                     leak(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-from interlock.testing.attacks import Attack
-from interlock.testing.compare import caused, facts, said
+from interlock.testing.attacks import Attack, malformed
+from interlock.testing.compare import Facts, facts, said
 from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
@@ -15,7 +16,7 @@ from interlock.testing.story import Story
 from interlock.testing.values import random_reference
 from interlock.testing.world import Org
 
-MAX_SEARCHES = 30
+MAX_SEARCHES = 12
 
 
 class ExistenceOracle(Oracle):
@@ -24,13 +25,22 @@ class ExistenceOracle(Oracle):
     code: ClassVar[str] = "O4"
     title: ClassVar[str] = "existence of another org's row"
 
+    async def afterwards(self, story: Story) -> None:
+        """In the example over everything, too, beside the search for what they changed."""
+        for endpoint in story.writes:
+            await self._judge(story, endpoint, await story.attacker.attacks(endpoint))
+
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """Compare status, headers and body of foreign and random references."""
-        for attack in [*await story.attacker.attacks(endpoint), *await self._searches(story, endpoint)]:
+        attacks = [*await story.attacker.attacks(endpoint), *await self._searches(story, endpoint)]
+        await self._judge(story, endpoint, attacks)
+
+    async def _judge(self, story: Story, endpoint: Endpoint, attacks: Sequence[Attack]) -> None:
+        for attack in attacks:
             story.world.coverage.count(self.code, endpoint.name)
             if not attack.comparable:
                 continue
-            keys = self._told_apart(attack)
+            keys = await attack.told_apart()
             if not keys:
                 continue
             key = keys[0]
@@ -55,7 +65,7 @@ class ExistenceOracle(Oracle):
         bare = story.world.learned[endpoint.name].template
         wide = TemplateBuilder(endpoint, Plain(), with_optional=True).build()
         for slot, leaf in wide.parameters.items():
-            if isinstance(leaf, Leaf) and leaf.place == "query" and not leaf.reference:
+            if isinstance(leaf, Leaf) and leaf.place == "query" and not leaf.reference and _takes_text(leaf):
                 template = Template({**bare.parameters, slot: leaf}, bare.body, bare.media_type)
                 attack = await self._search(story, endpoint, template, leaf)
                 if attack is not None:
@@ -69,20 +79,28 @@ class ExistenceOracle(Oracle):
                 org, endpoint, template=template, given={leaf: text}, purpose=purpose, own=False
             )
 
-        await story.seed(story.a)
-        for wanted in story.a.knowledge.written()[:MAX_SEARCHES]:
+        first = str(random_reference(leaf, story.world.random, "nothing like it"))
+        empty = facts((await ask(story.a, first, "A searches for nothing")).response, [first])
+        for wanted in story.a.knowledge.written(near=endpoint)[:MAX_SEARCHES]:
+            own = (await ask(story.a, wanted, "A searches for its own")).response
+            if not own.ok or facts(own, [wanted]).keys() == empty.keys():
+                continue
             # Of the same form as what A wrote, so that a limit on length or characters treats them alike.
             nothing = [str(random_reference(leaf, story.world.random, wanted)) for _ in range(2)]
-            missed = facts((await ask(story.a, nothing[0], "A searches for nothing")).response, nothing)
-            own = facts((await ask(story.a, wanted, "A searches for its own")).response, [wanted])
-            if own.keys() != missed.keys() and own["status"] == missed["status"]:
+            missed = (await ask(story.a, nothing[0], "A searches for nothing")).response
+            if not malformed(missed) and facts(own, [wanted]).keys() != facts(missed, nothing).keys():
                 before = await ask(story.b, nothing[0], "B searches for nothing")
                 foreign = await ask(story.b, wanted, "B searches for what A wrote")
                 after = await ask(story.b, nothing[1], "B searches for nothing")
-                return Attack((leaf,), before, foreign, after, (*nothing, wanted), comparable=True, changed=())
+
+                async def again(like: str = wanted) -> Facts:
+                    other = str(random_reference(leaf, story.world.random, like))
+                    return facts((await ask(story.b, other, "B searches for nothing")).response, [other])
+
+                return Attack((leaf,), before, foreign, after, (*nothing, wanted), True, (), again)
         return None
 
-    @staticmethod
-    def _told_apart(attack: Attack) -> list[str]:
-        three = (facts(one.response, attack.sent) for one in (attack.before, attack.foreign, attack.after))
-        return sorted(caused(*three), key=lambda key: key != "status")
+
+def _takes_text(leaf: Leaf) -> bool:
+    """Whether anything that was written can be searched for there: a date or an address has a form of its own."""
+    return not leaf.schema.keys() & {"format", "pattern"}

@@ -16,6 +16,11 @@ class IntegrityOracle(Oracle):
     code: ClassVar[str] = "O6"
     title: ClassVar[str] = "another org's rows changed"
 
+    async def afterwards(self, story: Story) -> None:
+        """In the example over everything, too: a write by id alone is what is forgotten most."""
+        for endpoint in story.writes:
+            await self.probe(story, endpoint)
+
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """Look at what the attacks on the endpoint changed."""
         for attack in await story.attacker.attacks(endpoint):

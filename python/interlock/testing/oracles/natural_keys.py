@@ -12,6 +12,8 @@ from interlock.testing.oracles.base import Oracle
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import Story
 
+REPEATED = 3  # what is one of two at random looks noticed in one round of four
+
 
 @dataclass(frozen=True)
 class _Round:
@@ -28,28 +30,31 @@ class NaturalKeyOracle(Oracle):
     title: ClassVar[str] = "another org's content is noticed"
 
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
-        """Sandwich the copy of A's write between two of B's own; what shows must show twice."""
+        """Sandwich the copy of A's write between two of B's own; what shows must show every time."""
         if endpoint.is_read:
             return
         story.world.coverage.count(self.code, endpoint.name)
-        first = await self._round(story, endpoint)
-        if not first.noticed:
-            return
-        second = await self._round(story, endpoint)
-        both = sorted(first.noticed & second.noticed, key=lambda key: key != "status")
+        last = await self._round(story, endpoint)
+        noticed = last.noticed
+        for _ in range(REPEATED):
+            if not noticed:
+                return
+            last = await self._round(story, endpoint)
+            noticed &= last.noticed
+        both = sorted(noticed, key=lambda key: key != "status")
         if not both:
             return
-        own, copied = facts(second.own.response), facts(second.copied.response)
+        own, copied = facts(last.own.response), facts(last.copied.response)
         leak(
             story.world,
             self,
-            second.copied,
+            last.copied,
             surface=both[0],
             message=(
                 f"B's write of what A has written gives {both[0]} {said(copied, both[0])}, "
                 f"of anything else {said(own, both[0])}"
             ),
-            also=[second.written, second.own],
+            also=[last.written, last.own],
         )
 
     async def _round(self, story: Story, endpoint: Endpoint) -> _Round:

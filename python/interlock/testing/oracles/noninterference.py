@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from interlock.testing.compare import Facts, facts, said, stepped
 from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
-from interlock.testing.payloads import REFERENCE, Template
+from interlock.testing.payloads import REFERENCE, Template, middle
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import TICK_SECONDS, Story
 from interlock.testing.variations import asks_for_nothing
+
+QUIET_READINGS, MAX_QUIET_SECONDS = 10, 4.0
+TURNS = 3  # of A's numbers one is larger than all before it, the next smaller
 
 
 class NonInterferenceOracle(Oracle):
@@ -24,91 +28,95 @@ class NonInterferenceOracle(Oracle):
     title: ClassVar[str] = "another org's writes show"
 
     def __init__(self) -> None:
-        self._earlier: tuple[dict[str, Facts], dict[str, Facts]] = ({}, {})
+        self._first: dict[str, Facts] = {}
+        self._second: dict[str, Facts] = {}
 
     async def before_writes(self, story: Story) -> None:
-        """B asks everything twice, to learn what changes anyway."""
-        first = await _ask_everything(story, "B asks before A writes")
-        second = await _ask_everything(story, "B asks before A writes")
-        self._earlier = (first, second)
+        """B asks everything twice, to learn what changes anyway: reads last, with no write of B's between them."""
+        for asked in (story.seed_order, story.readable()):
+            self._first |= await _ask_each(story, asked, "B asks before A writes")
+            self._second |= await _ask_each(story, asked, "B asks before A writes")
 
     async def after_writes(self, story: Story) -> None:
         """B asks everything again; a difference is confirmed write by write."""
-        third = await _ask_everything(story, "B asks after A wrote")
-        for endpoint in _asked(story):
-            story.world.coverage.count(self.code, endpoint.name)
-            first, second = (earlier[endpoint.name] for earlier in self._earlier)
-            moved = stepped(first, second, third[endpoint.name])
-            if any(f"{endpoint.name} {key}" not in story.clocks for key in moved):
-                await self._confirm(story, endpoint)
+        for _ in range(TURNS - 1):
+            await story.seed(story.a)
+        for asked in (story.readable(), story.seed_order):
+            third = await _ask_each(story, asked, "B asks after A wrote")
+            for endpoint in asked:
+                story.world.coverage.count(self.code, endpoint.name)
+                if stepped(self._first[endpoint.name], self._second[endpoint.name], third[endpoint.name]):
+                    await self._confirm(story, endpoint)
 
     async def _confirm(self, story: Story, endpoint: Endpoint) -> None:
         writers = [*story.seed_order, *story.changes]
-        if not (await self._step(story, endpoint, writers))[0]:
+        step = await _step(story, endpoint, [*writers] * TURNS)
+        if not step.moved or not step.moved - await _restless(story, endpoint, step.seconds):
             return  # a clock, or a counter of something else
         for writer in writers:
             await self._blame(story, endpoint, writer)
 
-    @staticmethod
-    async def _step(
-        story: Story, endpoint: Endpoint, writers: Sequence[Endpoint]
-    ) -> tuple[set[str], Exchange, Exchange, Exchange]:
-        """What moves at A's writes and not without them, with the reading before, the last write, the one after."""
-        readings = [await _ask(story, endpoint) for _ in range(3)]
-        writes = [await story.world.call(story.a, writer, purpose="A writes") for writer in writers]
-        last = await _ask(story, endpoint)
-        calm, second, third = (_facts(story, endpoint, one) for one in readings)
-        step = set(stepped(second, third, _facts(story, endpoint, last))) - set(stepped(calm, second, third))
-        return step, readings[-1], writes[-1], last
-
     async def _blame(self, story: Story, endpoint: Endpoint, writer: Endpoint) -> None:
-        """Whether the endpoint moves at each of A's writes through ``writer``."""
-        moved, *_ = await self._step(story, endpoint, [writer])
-        if not moved:
+        """Whether the endpoint moves at each of A's writes through ``writer``, and not in the time they take."""
+        first = await _step(story, endpoint, [writer] * TURNS)
+        if not first.moved:
             return
-        again, reading, write, last = await self._step(story, endpoint, [writer])
-        moved &= again
-        moved = {key for key in moved if f"{endpoint.name} {key}" not in story.clocks}
-        if moved and story.restful:
-            moved -= await self._clocks(story, endpoint)
+        again = await _step(story, endpoint, [writer] * TURNS)
+        moved = first.moved & again.moved
+        if moved:
+            moved -= await _restless(story, endpoint, max(first.seconds, again.seconds))
         if not moved:
             return
         key = min(moved)
         leak(
             story.world,
             self,
-            last,
+            again.after,
             surface=key,
             message=(
-                f"B's {key} goes from {said(facts(reading.response), key)} to {said(facts(last.response), key)} "
-                f"whenever A uses {writer.name}, and not otherwise"
+                f"B's {key} goes from {said(facts(again.before.response), key)} to "
+                f"{said(facts(again.after.response), key)} whenever A uses {writer.name}, and not otherwise"
             ),
-            also=[reading, write],
+            also=[again.before, *again.writes],
         )
 
-    async def _clocks(self, story: Story, endpoint: Endpoint) -> set[str]:
-        """What moves because time passes, which it also does while A writes."""
-        moved = [await self._tick(story, endpoint) for _ in range(2)]
-        clocks = set.intersection(*moved)
-        story.clocks.update(f"{endpoint.name} {key}" for key in clocks)
-        return clocks
 
-    @staticmethod
-    async def _tick(story: Story, endpoint: Endpoint) -> set[str]:
-        first, second = [await _ask(story, endpoint) for _ in range(2)]
-        await asyncio.sleep(TICK_SECONDS)
-        three = (first, second, await _ask(story, endpoint))
-        return set(stepped(*(_facts(story, endpoint, one) for one in three)))
+@dataclass(frozen=True)
+class _Step:
+    """What moved at A's writes and did not without them, between two readings; and how long the writes took."""
+
+    moved: set[str]
+    before: Exchange
+    writes: list[Exchange]
+    after: Exchange
+    seconds: float
 
 
-def _asked(story: Story) -> list[Endpoint]:
-    """Everything that answers: reads, and writes too, whose answers may count or number what all orgs did."""
-    return [*story.readable(), *story.seed_order]
+async def _restless(story: Story, endpoint: Endpoint, seconds: float) -> set[str]:
+    """What moves without A, in as much time as its writes took: a clock, a shuffled list, a choice between a few."""
+    readings = [_facts(story, endpoint, await _ask(story, endpoint)) for _ in range(QUIET_READINGS // 2)]
+    # Where it is judged for good, long enough for a clock of seconds.
+    await asyncio.sleep(min(max(seconds, TICK_SECONDS if story.restful else 0.0), MAX_QUIET_SECONDS))
+    readings += [_facts(story, endpoint, await _ask(story, endpoint)) for _ in range(QUIET_READINGS // 2)]
+    return {key for three in zip(readings, readings[1:], readings[2:], strict=False) for key in stepped(*three)}
 
 
-async def _ask(story: Story, endpoint: Endpoint) -> Exchange:
-    purpose = "B reads" if endpoint.is_read else "B writes"
-    return await story.world.call(story.b, endpoint, template=_template(story, endpoint), purpose=purpose)
+async def _step(story: Story, endpoint: Endpoint, writers: Sequence[Endpoint]) -> _Step:
+    readings = [await _ask(story, endpoint) for _ in range(3)]
+    started = time.monotonic()
+    writes = [await story.world.call(story.a, writer, purpose="A writes") for writer in writers]
+    seconds = time.monotonic() - started
+    last = await _ask(story, endpoint)
+    calm, second, third = (_facts(story, endpoint, one) for one in readings)
+    moved = set(stepped(second, third, _facts(story, endpoint, last))) - set(stepped(calm, second, third))
+    return _Step(moved, readings[-1], writes, last, seconds)
+
+
+async def _ask(story: Story, endpoint: Endpoint, purpose: str = "B asks") -> Exchange:
+    """Ask as B; with the same numbers each time, so that what B's own writes add up to grows evenly."""
+    template = _template(story, endpoint)
+    numbers = {leaf: middle(leaf.schema) for leaf in template.leaves() if leaf.numeric}
+    return await story.world.call(story.b, endpoint, template=template, given=numbers, purpose=purpose)
 
 
 def _template(story: Story, endpoint: Endpoint) -> Template:
@@ -117,13 +125,8 @@ def _template(story: Story, endpoint: Endpoint) -> Template:
     return replace(learned, body={}) if not endpoint.is_read and asks_for_nothing(endpoint) else learned
 
 
-async def _ask_everything(story: Story, purpose: str) -> dict[str, Facts]:
-    asked = {}
-    for endpoint in _asked(story):
-        template = _template(story, endpoint)
-        exchange = await story.world.call(story.b, endpoint, template=template, purpose=purpose)
-        asked[endpoint.name] = _facts(story, endpoint, exchange)
-    return asked
+async def _ask_each(story: Story, asked: Sequence[Endpoint], purpose: str) -> dict[str, Facts]:
+    return {one.name: _facts(story, one, await _ask(story, one, purpose)) for one in asked}
 
 
 def _facts(story: Story, endpoint: Endpoint, exchange: Exchange) -> Facts:

@@ -1,94 +1,50 @@
-"""O11: nothing issued to A serves B: tags, idempotency keys, links, cursors, open streams, overlapping requests."""
+"""O11: nothing issued to A serves B: neither its tags nor its idempotency keys."""
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from interlock.testing.compare import caused, facts, said
-from interlock.testing.exchange import Exchange, Request
+from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
-from interlock.testing.listening import converse, listen
 from interlock.testing.oracles.base import Oracle
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import Story
-from interlock.testing.variations import vary
 
-MAX_LINKS = 8
+REPEATED = 2
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """What differs when B uses A's key, and the writes of B with its own, of A, and of B with A's."""
+
+    different: set[str]
+    own: Exchange
+    of_a: Exchange
+    replayed: Exchange
 
 
 class SessionOracle(Oracle):
-    """Probes what outlives a request. Content that surfaces is found by the passive oracles."""
+    """Probes what outlives a request. What links, cursors, caches and open streams bring to light is content: O1."""
 
     code: ClassVar[str] = "O11"
     title: ClassVar[str] = "something issued to another org works"
 
     async def afterwards(self, story: Story) -> None:
-        """Follow A's links as B, and overlap A's and B's reads."""
-        await self._links(story)
-        await self._overlap(story)
-        for endpoint in story.endpoints:
-            await self._open(story, endpoint)
+        """Revalidate with A's tag wherever there are tags."""
         tagged = {one.endpoint for one in story.world.exchanges if one.response.header("etag") is not None}
-        for endpoint in [*story.readable(), *story.seed_order]:
-            await vary(story, endpoint)
-            if endpoint.is_read and endpoint.name in tagged:
+        for endpoint in story.readable():
+            if endpoint.name in tagged:
                 await self._tags(story, endpoint)
 
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """The probes that fit the endpoint."""
         story.world.coverage.count(self.code, endpoint.name)
-        if endpoint.websocket or story.world.learned[endpoint.name].streams:
-            await self._open(story, endpoint)
-        elif endpoint.is_read:
-            await self._after_failure(story, endpoint)
-            await vary(story, endpoint)
-        else:
+        if endpoint in story.readable():
+            await self._tags(story, endpoint)
+        elif not endpoint.is_read:
             await self._idempotency(story, endpoint)
-            await story.world.call(None, endpoint, purpose="nobody asks", own=False)
-
-    async def _links(self, story: Story) -> None:
-        """B follows its own links, and those that A was given unless they work without any account."""
-        theirs, own = (org.knowledge.links()[:MAX_LINKS] for org in (story.a, story.b))
-        for link in [*theirs, *(link for link in own if link not in theirs)]:
-            endpoint = next(
-                (one for one in story.endpoints if one.method == "GET" and one.pattern.fullmatch(link[0])), None
-            )
-            if endpoint is None:
-                continue
-            request = Request("GET", link[0], link[1])
-            if link in own or not (await story.world.transport.send(request)).ok:
-                purpose = "B follows its link" if link in own else "B follows A's link"
-                await story.world.send(story.b, endpoint, request, purpose=purpose, own=False)
-
-    async def _overlap(self, story: Story) -> None:
-        """A and B in flight together: module globals and shared connections show."""
-        for endpoint in story.readable():
-            await asyncio.gather(
-                *(
-                    story.world.call(org, endpoint, purpose=f"{org.name} reads while the other does")
-                    for org in (story.a, story.b, story.a, story.b)
-                )
-            )
-
-    @staticmethod
-    async def _open(story: Story, endpoint: Endpoint) -> None:
-        learned = story.world.learned[endpoint.name]
-        if learned.works and (endpoint.websocket or learned.streams):
-            await listen(story, endpoint)
-        if learned.works and endpoint.websocket:
-            await converse(story, endpoint)
-
-    async def _after_failure(self, story: Story, endpoint: Endpoint) -> None:
-        """A fails somewhere, then B reads: what an error path forgets to undo."""
-        for broken in story.endpoints:
-            if not broken.is_read and broken.body is not None:
-                request, _, _ = story.world.prepare(story.a, broken)
-                await story.world.send(story.a, broken, replace(request, body=b"{"), purpose="A fails", own=False)
-                break
-        await story.world.call(story.a, endpoint, purpose="A reads")
-        await story.world.call(story.b, endpoint, purpose="B reads after A")
 
     async def _tags(self, story: Story, endpoint: Endpoint) -> None:
         of_a = await story.world.call(story.a, endpoint, purpose="A reads")
@@ -115,6 +71,21 @@ class SessionOracle(Oracle):
             )
 
     async def _idempotency(self, story: Story, endpoint: Endpoint) -> None:
+        first = await self._keys(story, endpoint)
+        if first.different and all([(await self._keys(story, endpoint)).different for _ in range(REPEATED)]):
+            key = min(first.different, key=lambda key: (key != "status", key))
+            replayed, own = (facts(one.response) for one in (first.replayed, first.own))
+            leak(
+                story.world,
+                self,
+                first.replayed,
+                surface=key,
+                message=f"with A's idempotency key B gets {said(replayed, key)}, with its own {said(own, key)}",
+                also=[first.of_a, first.own],
+            )
+
+    @staticmethod
+    async def _keys(story: Story, endpoint: Endpoint) -> _Keys:
         async def write(org: str, key: str, purpose: str) -> Exchange:
             writer = story.a if org == "A" else story.b
             await story.fresh(writer, endpoint)
@@ -127,16 +98,4 @@ class SessionOracle(Oracle):
         replayed = await write("B", keys[1], "B writes with A's key")
         after = await write("B", keys[2], "B writes with a key of its own")
         three = [facts(one.response, keys) for one in (before, replayed, after)]
-        different = sorted(caused(*three), key=lambda key: key != "status")
-        if different:
-            leak(
-                story.world,
-                self,
-                replayed,
-                surface=different[0],
-                message=(
-                    f"with A's idempotency key B gets {said(three[1], different[0])}, "
-                    f"with its own {said(three[0], different[0])}"
-                ),
-                also=[of_a, before],
-            )
+        return _Keys(set(caused(*three)), before, of_a, replayed)
