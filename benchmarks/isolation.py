@@ -3,7 +3,9 @@
     python benchmarks/isolation.py speed                 requests per second: harness client, httpx, Schemathesis
     python benchmarks/isolation.py mutants --seeds 5     every plant × seeds: found or not, time to first leak (hours)
     python benchmarks/isolation.py clean --seeds 20      the clean service: false alarms
-    python benchmarks/isolation.py peers                 a two-user test and a status replay on the same mutants
+    python benchmarks/isolation.py clean --app freight   the same on the freight service in ``tests/freight_app``
+    python benchmarks/isolation.py oracles               which mutants are lost without which oracle
+    python benchmarks/isolation.py peers                 simpler checks and Schemathesis on the same mutants
 
 Schemathesis is measured if it is installed.
 """
@@ -12,35 +14,46 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import os
 import platform
+import socket
 import statistics
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+import uvicorn
 from fastapi import FastAPI
 
+from freight_app.app import create_app as freight_service
+from freight_app.app import create_org as create_firm
+from freight_app.app import headers_for as headers_of_firm
 from interlock.testing import EmbeddedPostgres, IsolationHarness
 from interlock.testing.client import AsgiClient
 from interlock.testing.exchange import Request
 from interlock.testing.report import Report
 from leaky_app.app import create_app
 from leaky_app.database import Database, create_database, create_template, headers_for
+from leaky_app.needs import CODES, NEEDS, found_by
 from leaky_app.person import SECRET, Person
 from leaky_app.plants import PLANTS, Plant
 
-ROUNDS, REQUESTS = 5, 400
+ROUNDS, REQUESTS, FUZZED = 5, 400, 5
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["speed", "mutants", "clean", "peers"])
+    parser.add_argument("what", choices=["speed", "mutants", "clean", "oracles", "peers"])
+    parser.add_argument("--app", choices=["desk", "freight"], default="desk")
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", nargs="*", default=None, help="plant ids")
     parser.add_argument("--seconds", type=float, default=60.0, help="budget of one run")
@@ -50,13 +63,19 @@ def main() -> None:
     if arguments.what == "speed":
         asyncio.run(speed())
         return
+    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    if arguments.app == "freight":
+        clean(freight, seeds, arguments.seconds)
+        return
     with EmbeddedPostgres() as server:
         create_template(server)
         chosen = [plant for plant in PLANTS if arguments.only is None or plant.id in arguments.only]
         if arguments.what == "mutants":
-            mutants(server, chosen, arguments.seeds, arguments.seconds)
+            mutants(server, chosen, seeds, arguments.seconds)
         elif arguments.what == "clean":
-            clean(server, arguments.seeds, arguments.seconds)
+            clean(lambda: harness(server, None), seeds, arguments.seconds)
+        elif arguments.what == "oracles":
+            oracles(server, arguments.only)
         else:
             asyncio.run(peers(server, chosen))
 
@@ -65,19 +84,29 @@ def main() -> None:
 
 
 @contextmanager
-def harness(server: EmbeddedPostgres, plant: Plant | None) -> Iterator[IsolationHarness]:
+def harness(
+    server: EmbeddedPostgres, plant: Plant | None, without: frozenset[str] = frozenset()
+) -> Iterator[IsolationHarness]:
     name = f"bench_{uuid.uuid4().hex[:8]}"
     database = create_database(server, name, plant)
     app = create_app(database.tenant_dsn, database.admin_dsn, plant.id if plant else None)
-    yield IsolationHarness(app, create_org=database.create_org, headers_for=headers_for, admin=database.admin_dsn)
+    yield IsolationHarness(
+        app, create_org=database.create_org, headers_for=headers_for, admin=database.admin_dsn, without=without
+    )
     server.drop_database(name)
 
 
-def mutants(server: EmbeddedPostgres, plants: list[Plant], seeds: int, seconds: float) -> None:
+@contextmanager
+def freight() -> Iterator[IsolationHarness]:
+    app = freight_service()
+    yield IsolationHarness(app, create_org=lambda: create_firm(app), headers_for=headers_of_firm)
+
+
+def mutants(server: EmbeddedPostgres, plants: list[Plant], seeds: range, seconds: float) -> None:
     found, times = 0, []
     for plant in plants:
-        for seed in range(seeds):
-            report = run(server, plant, seed, seconds)
+        for seed in seeds:
+            report = run(harness(server, plant), seed, seconds)
             leak = report.leaks[0] if report.leaks else None
             found += leak is not None
             times.append(report.seconds)
@@ -86,25 +115,38 @@ def mutants(server: EmbeddedPostgres, plants: list[Plant], seeds: int, seconds: 
                 f"{plant.id:32} seed {seed} {report.seconds:6.1f} s {report.coverage.requests:6} requests  {said}",
                 flush=True,
             )
-    total = len(plants) * seeds
+    total = len(plants) * len(seeds)
     print(f"found {found} of {total} ({found / total:.1%})")
     print(f"median {statistics.median(times):.1f} s, worst {max(times):.1f} s")
 
 
-def clean(server: EmbeddedPostgres, seeds: int, seconds: float) -> None:
+def clean(service: Callable[[], AbstractContextManager[IsolationHarness]], seeds: range, seconds: float) -> None:
     alarms = 0
-    for seed in range(seeds):
-        report = run(server, None, seed, seconds)
+    for seed in seeds:
+        report = run(service(), seed, seconds)
         alarms += not report.ok
         print(f"clean, seed {seed}: {report.verdict} after {report.coverage.examples} examples, "
               f"{report.coverage.requests} requests, {report.seconds:.1f} s", flush=True)  # fmt: skip
         for finding in (*report.leaks, *report.vacuous):
             print(finding)
-    print(f"{alarms} false alarms in {seeds} runs")
+    print(f"{alarms} false alarms in {len(seeds)} runs")
 
 
-def run(server: EmbeddedPostgres, plant: Plant | None, seed: int, seconds: float) -> Report:
-    with harness(server, plant) as one:
+def oracles(server: EmbeddedPostgres, only: list[str] | None) -> None:
+    """Each mutant of the table with its oracle alone, and with all others."""
+    by_id = {plant.id: plant for plant in PLANTS}
+    print("| oracle | mutants that need it | with it alone | with all others |\n|---|---|---|---|", flush=True)
+    for code, needing in NEEDS.items():
+        for plant, target in needing.items() if only is None else ((p, needing[p]) for p in needing if p in only):
+            alone, others = (
+                found_by(lambda without: harness(server, by_id[plant], without), enabled, target) or "held"  # noqa: B023
+                for enabled in (frozenset({code}), CODES - {code})
+            )
+            print(f"| {code} | `{plant}` | {alone} | {others} |", flush=True)
+
+
+def run(service: AbstractContextManager[IsolationHarness], seed: int, seconds: float) -> Report:
+    with service as one:
         return one.run(max_examples=100, seed=seed, max_seconds=seconds - 10)
 
 
@@ -112,18 +154,71 @@ def run(server: EmbeddedPostgres, plant: Plant | None, seed: int, seconds: float
 
 
 async def peers(server: EmbeddedPostgres, plants: list[Plant]) -> None:
-    """A naive test (A creates, B lists, A's text is looked for) and a status replay (B repeats A's requests)."""
-    counts = {"naive two-user test": 0, "status-code replay": 0}
+    """A naive test (A creates, B lists, A's text is looked for), a status replay (B repeats A's requests), a fuzzer.
+
+    The fuzzer has found a mutant if it complains of something that it does not complain of in the clean service.
+    """
+    fuzzed = _installed("schemathesis")
+    usual = await asyncio.to_thread(fuzz, server, None) if fuzzed else set()
+    found: dict[str, list[bool]] = {"naive two-user test": [], "status-code replay": []}
+    found |= {"Schemathesis, as one org": []} if fuzzed else {}
     for plant in plants:
         database = create_database(server, f"bench_{uuid.uuid4().hex[:8]}", plant)
         async with AsgiClient(create_app(database.tenant_dsn, database.admin_dsn, plant.id)) as client:
-            naive = await naive_two_users(client, database)
-            replay = await status_replay(client, database)
-        counts["naive two-user test"] += naive
-        counts["status-code replay"] += replay
-        print(f"{plant.id:32} naive {'found' if naive else '-':6} replay {'found' if replay else '-'}", flush=True)
-    for name, found in counts.items():
-        print(f"{name}: {found} of {len(plants)}")
+            row = [await naive_two_users(client, database), await status_replay(client, database)]
+        if fuzzed:
+            row.append(bool(await asyncio.to_thread(fuzz, server, plant) - usual))
+        for name, one in zip(found, row, strict=True):
+            found[name].append(one)
+        print(f"{plant.id:32} {row}", flush=True)
+    print("| check | finds of the mutants |\n|---|---|")
+    for name, each in found.items():
+        print(f"| {name} | {sum(each)} of {len(each)} |")
+
+
+def _installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
+def fuzz(server: EmbeddedPostgres, plant: Plant | None) -> set[str]:
+    """What Schemathesis' own checks complain about, after another org has written: operation and complaint."""
+    import requests
+    import schemathesis
+    from hypothesis import HealthCheck, given, settings
+
+    database = create_database(server, f"bench_{uuid.uuid4().hex[:8]}", plant)
+    failures: set[str] = set()
+    with served(create_app(database.tenant_dsn, database.admin_dsn, plant.id if plant else None)) as url:
+        org = asyncio.run(database.create_org("x"))
+        for result in schemathesis.openapi.from_url(f"{url}/openapi.json").get_all_operations():
+            operation = result.ok()
+
+            @settings(max_examples=FUZZED, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+            @given(case=operation.as_strategy())
+            def check(case: Any) -> None:
+                try:
+                    case.call_and_validate(headers=headers_for(org), timeout=2)
+                except requests.RequestException:
+                    return  # a stream
+                except BaseExceptionGroup as group:
+                    failures.update(f"{case.method} {case.path} {type(one).__name__}" for one in group.exceptions)
+
+            check()
+    return failures
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The application behind a real server, on a port of its choosing."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    running = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        running.should_exit = True
+        thread.join()
 
 
 async def naive_two_users(client: AsgiClient, database: Database) -> bool:
