@@ -92,9 +92,9 @@ class Story:
         await self.sweep(self.b, "B reads its own")
         await self.crawl()
         await self.sweep(None, "nobody reads")
+        await explore_everything(self)
         for oracle in self.oracles:
             await oracle.afterwards(self)
-        await explore_everything(self)
 
     async def live(self) -> None:
         """Both write and read everything, with their own ids and with the other's, and nobody compares."""

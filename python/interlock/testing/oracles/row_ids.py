@@ -12,7 +12,7 @@ from interlock.testing.verdicts import excerpt
 from interlock.testing.world import UUID_TEXT, Org, World, identifiers
 
 MIN_NAME = 6
-_UNREADABLE = re.compile(UUID_TEXT.pattern + rb"|[0-9]+")  # found above, as ids
+_UNREADABLE = re.compile(UUID_TEXT.pattern + rb"|[0-9]+")
 _NUMBER = re.compile(rb"(?<![\w.-])[0-9]{8,18}(?![\w.-])")
 
 
@@ -57,7 +57,8 @@ class RowIdOracle(Oracle):
         own = reader.names if reader is not None else ()
         for org in world.everybody():
             for name in org.names if org is not reader else ():
-                telling = len(name) >= MIN_NAME and not name.isalpha() and not _UNREADABLE.fullmatch(name.encode())
+                found_above = _UNREADABLE.fullmatch(name.encode()) and (org in world.orgs or name.isdecimal())
+                telling = len(name) >= MIN_NAME and not name.isalpha() and not found_above
                 if not telling or any(name in one for one in own) or exchange.request.contains(name.encode()):
                     continue
                 for surface, text in exchange.response.surfaces():
