@@ -6,12 +6,6 @@ mod current;
 mod dedup;
 mod errors;
 mod gates;
-mod gates_arguments;
-mod gates_clock;
-mod gates_default;
-mod gates_fire_once;
-mod gates_reports;
-mod gates_shared;
 mod hashing;
 mod org_id;
 mod ready;
@@ -50,22 +44,11 @@ mod native {
 
     // gates
     #[pymodule_export]
-    use super::gates::{Gate, Gates};
-    #[pymodule_export]
-    use super::gates_arguments::DefaultEventBudget;
-    #[pymodule_export]
-    use super::gates_clock::ManualClock;
-    #[pymodule_export]
-    use super::gates_default::{
-        EmptyGate, default_gates, empty_call, fire_once, forget_counts_after_fork, reset_fire_once,
-        should_emit,
+    use super::gates::{
+        Decision, DefaultEventBudget, EmptyGate, EventTotals, FireOnce, Gate, GateStats, Gates,
+        ManualClock, SharedGates, Suppression, Transition, default_gates, empty_call, fire_once,
+        forget_counts_after_fork, reset_fire_once, should_emit,
     };
-    #[pymodule_export]
-    use super::gates_fire_once::{FireOnce, Transition};
-    #[pymodule_export]
-    use super::gates_reports::{Decision, EventTotals, GateStats, Suppression};
-    #[pymodule_export]
-    use super::gates_shared::SharedGates;
 
     // hashing
     #[pymodule_export]

@@ -9,7 +9,7 @@ use pyo3::types::{PyEllipsis, PyInt};
 
 use crate::python::current::current;
 use crate::python::errors::raise;
-use crate::python::gates_clock::ManualClock;
+use crate::python::gates::ManualClock;
 use crate::python::org_id::canonical_org_id;
 use crate::python::tenancy::TenantContext;
 

@@ -7,11 +7,11 @@ use pyo3::types::PyInt;
 use crate::gates::clock::{self, SECOND};
 use crate::gates::limit::LONGEST;
 
-use super::gates_arguments::non_negative;
+use super::arguments::non_negative;
 
 /// A clock that only its owner moves, for tests. `start` is in seconds.
 #[pyclass(frozen, module = "interlock.gates")]
-pub(super) struct ManualClock {
+pub(in crate::python) struct ManualClock {
     inner: clock::ManualClock,
 }
 
@@ -38,7 +38,7 @@ impl ManualClock {
     /// What it shows, in seconds.
     #[getter]
     fn now(&self) -> f64 {
-        super::gates_reports::seconds(self.inner.now())
+        super::reports::seconds(self.inner.now())
     }
 
     /// What it shows, in nanoseconds.

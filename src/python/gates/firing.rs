@@ -9,14 +9,14 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::gates::{Budget, Event, EventSpec, Firing, KeyHash};
 
-use super::errors::raise;
-use super::gates::{Caller, Home, tenant};
-use super::gates_arguments::gate_error;
-use super::ready::Ready;
+use super::arguments::gate_error;
+use super::gate::{Caller, Home, tenant};
+use crate::python::errors::raise;
+use crate::python::ready::Ready;
 
 /// Fires once for each subkey, until it is reset. Made by `Gates.fire_once`.
 #[pyclass(frozen, weakref, module = "interlock.gates")]
-pub(super) struct FireOnce {
+pub(in crate::python) struct FireOnce {
     home: Arc<Home>,
     event: Event,
     #[pyo3(get, name = "event")]
@@ -59,7 +59,7 @@ impl FireOnce {
     ) -> PyResult<Bound<'py, PyDict>> {
         let key = self.key(py, subkey)?;
         let before = self.home.core.take_pending_once(key);
-        super::gates_reports::tag(py, &self.name, subkey, before)
+        super::reports::tag(py, &self.name, subkey, before)
     }
 
     /// `with gate.transition() as fired:` (or `async with`): fires, and if the body raises or is
@@ -125,7 +125,7 @@ const FIRED: u64 = 4;
 
 /// One transition of a fire-once gate; a context manager, sync and async.
 #[pyclass(frozen, module = "interlock.gates")]
-pub(super) struct Transition {
+pub(in crate::python) struct Transition {
     gate: Py<FireOnce>,
     key: KeyHash,
     tenant: Option<Py<PyString>>,

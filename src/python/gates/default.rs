@@ -10,9 +10,9 @@ use pyo3::types::PyString;
 use crate::gates::clock::COARSE_FROM;
 use crate::gates::{Budget, Event, EventSpec, Firing, Gates as Core, Limit};
 
-use super::gates::{Caller, Gates, Home};
-use super::gates_arguments::{USUAL_KEYS, count, gate_error, nanos};
-use super::gates_clock::ClockSource;
+use super::arguments::{USUAL_KEYS, count, gate_error, nanos};
+use super::clock::ClockSource;
+use super::gate::{Caller, Gates, Home};
 
 /// Every private table, so that a forked child can forget its parent's counts. Locked only while a
 /// table is made and after a fork.
@@ -26,7 +26,7 @@ pub(super) fn remember(home: &Arc<Home>) {
 
 /// Set the counts of every private table to 0: a forked child has suppressed nothing yet.
 #[pyfunction]
-pub(super) fn forget_counts_after_fork() {
+pub(in crate::python) fn forget_counts_after_fork() {
     for table in TABLES.lock().iter().filter_map(Weak::upgrade) {
         table.core.forget_counts();
     }
@@ -60,14 +60,14 @@ fn default(py: Python<'_>) -> PyResult<&'static Default> {
 
 /// The table of the module-level functions.
 #[pyfunction]
-pub(super) fn default_gates(py: Python<'_>) -> PyResult<Py<Gates>> {
+pub(in crate::python) fn default_gates(py: Python<'_>) -> PyResult<Py<Gates>> {
     Ok(default(py)?.gates.clone_ref(py))
 }
 
 /// Whether `key` has not fired since it was last reset. Memory is bounded: when more keys than the
 /// default table holds have fired, further ones fire again rather than stay silent.
 #[pyfunction]
-pub(super) fn fire_once(py: Python<'_>, key: &Bound<'_, PyString>) -> PyResult<bool> {
+pub(in crate::python) fn fire_once(py: Python<'_>, key: &Bound<'_, PyString>) -> PyResult<bool> {
     let default = default(py)?;
     let event = &default.fire_once;
     let now = default.home.clock.now(py, true)?;
@@ -79,7 +79,10 @@ pub(super) fn fire_once(py: Python<'_>, key: &Bound<'_, PyString>) -> PyResult<b
 
 /// Let `key` fire again; whether it had fired.
 #[pyfunction]
-pub(super) fn reset_fire_once(py: Python<'_>, key: &Bound<'_, PyString>) -> PyResult<bool> {
+pub(in crate::python) fn reset_fire_once(
+    py: Python<'_>,
+    key: &Bound<'_, PyString>,
+) -> PyResult<bool> {
     let default = default(py)?;
     let event = &default.fire_once;
     let caller = Caller { event: event.place(), tenant: None, subkey: Some(key) };
@@ -93,7 +96,7 @@ pub(super) fn reset_fire_once(py: Python<'_>, key: &Bound<'_, PyString>) -> PyRe
 ///
 /// Raises `GateLimitError` (a `ValueError`) if the limit is negative or the window is not positive.
 #[pyfunction]
-pub(super) fn should_emit(
+pub(in crate::python) fn should_emit(
     py: Python<'_>,
     key: &Bound<'_, PyString>,
     max_per_window: &Bound<'_, PyAny>,
@@ -112,14 +115,14 @@ pub(super) fn should_emit(
 
 /// Do nothing with a key: what any native call costs, for `benchmarks/gates.py` to compare with.
 #[pyfunction]
-pub(super) const fn empty_call(key: &Bound<'_, PyString>) -> bool {
+pub(in crate::python) const fn empty_call(key: &Bound<'_, PyString>) -> bool {
     let _ = key;
     true
 }
 
 /// Does nothing with a key: what any native method of the same signature costs.
 #[pyclass(frozen, module = "interlock._native")]
-pub(super) struct EmptyGate;
+pub(in crate::python) struct EmptyGate;
 
 #[pymethods]
 impl EmptyGate {

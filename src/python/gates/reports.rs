@@ -32,7 +32,7 @@ pub(super) fn tag<'py>(
 
 /// The answer of `Gate.check`; true if the emission may happen.
 #[pyclass(frozen, get_all, module = "interlock.gates")]
-pub(super) struct Decision {
+pub(in crate::python) struct Decision {
     /// Whether the emission may happen.
     pub(super) allowed: bool,
     /// How many were suppressed before this one since somebody was last told; 0 if denied.
@@ -64,7 +64,7 @@ impl Decision {
 /// What was suppressed of one key since it was last reported.
 #[pyclass(frozen, get_all, eq, module = "interlock.gates")]
 #[derive(PartialEq)]
-pub(super) struct Suppression {
+pub(in crate::python) struct Suppression {
     /// The event's name.
     event: String,
     /// The subkey, cut to about 100 bytes; `"<evicted>"` for keys that lost their place in the table.
@@ -108,7 +108,7 @@ impl From<gates::Suppression> for Suppression {
 /// Totals of one event.
 #[pyclass(frozen, get_all, eq, from_py_object, module = "interlock.gates")]
 #[derive(Clone, PartialEq, Default)]
-pub(super) struct EventTotals {
+pub(in crate::python) struct EventTotals {
     /// Emissions allowed.
     emitted: u64,
     /// Emissions suppressed.
@@ -124,7 +124,7 @@ impl EventTotals {
 
 /// Totals, and the state of a table.
 #[pyclass(frozen, get_all, module = "interlock.gates")]
-pub(super) struct GateStats {
+pub(in crate::python) struct GateStats {
     /// Emissions allowed.
     emitted: u64,
     /// Emissions suppressed. Emitted and suppressed together are the calls.

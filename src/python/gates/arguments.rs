@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyInt, PyString, PyTuple};
 use crate::gates::clock::SECOND;
 use crate::gates::{Budget, GateError};
 
-use super::errors::raise;
+use crate::python::errors::raise;
 
 /// Maps every error of `gates`, once.
 pub(super) fn gate_error(py: Python<'_>, why: &GateError) -> PyErr {
@@ -85,7 +85,7 @@ pub(super) fn key_text<'a>(key: &'a Bound<'_, PyString>) -> PyResult<Cow<'a, [u8
 /// Stands for the event budget that a gate has unless told otherwise: the larger of 600 emissions
 /// in 60 s and the gate's own rate.
 #[pyclass(frozen, module = "interlock.gates")]
-pub(super) struct DefaultEventBudget;
+pub(in crate::python) struct DefaultEventBudget;
 
 #[pymethods]
 impl DefaultEventBudget {

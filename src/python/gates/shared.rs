@@ -7,9 +7,9 @@ use pyo3::prelude::*;
 #[cfg(unix)]
 use crate::gates::shared::open;
 
-use super::gates::{Gates, Home};
-use super::gates_arguments::{MaxKeys, USUAL_KEYS, gate_error};
-use super::gates_clock::ClockSource;
+use super::arguments::{MaxKeys, USUAL_KEYS, gate_error};
+use super::clock::ClockSource;
+use super::gate::{Gates, Home};
 
 /// `Gates` in a memory-mapped file: one quota for all workers of a host, forked or spawned, exact
 /// and without locks.
@@ -22,7 +22,7 @@ use super::gates_clock::ClockSource;
 /// Raises `SharedGatesError` (an `OSError`): the file is not a table of gates, is another user's, is
 /// open to others, or cannot be made. Raises `GateLimitError` (a `ValueError`) for `max_keys`.
 #[pyclass(frozen, extends = Gates, module = "interlock.gates")]
-pub(super) struct SharedGates {
+pub(in crate::python) struct SharedGates {
     #[pyo3(get)]
     path: PathBuf,
 }
