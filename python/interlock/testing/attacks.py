@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from interlock.testing.story import Story
 
 REPEATED = 6
+MAX_KINDS = 4
+
 Slot = tuple[Template, tuple[Leaf, ...]]
 _TICKET = re.compile(r"cursor|token|code|key|secret|sig|hash|link|match", re.IGNORECASE)
 
@@ -59,7 +61,11 @@ class Attacker:
     async def attacks(self, endpoint: Endpoint) -> list[Attack]:
         """B's requests with A's references in each slot alone and in all together; made once per example."""
         if endpoint.name not in self._made:
-            made = [await self._attack(endpoint, template, leaves) for template, leaves in self.slots(endpoint)]
+            made = [
+                await self._attack(endpoint, template, leaves, kind)
+                for template, leaves in self.slots(endpoint)
+                for kind in range(MAX_KINDS if self._unresolved(endpoint, leaves) else 1)
+            ]
             self._made[endpoint.name] = [attack for attack in made if attack is not None]
         return self._made[endpoint.name]
 
@@ -84,12 +90,21 @@ class Attacker:
                 groups.append((Template({**bare.parameters, slot: value}, bare.body, bare.media_type), leaves))
         return groups
 
-    async def _attack(self, endpoint: Endpoint, template: Template, leaves: tuple[Leaf, ...]) -> Attack | None:
+    def _unresolved(self, endpoint: Endpoint, leaves: tuple[Leaf, ...]) -> bool:
+        """Whether nothing told what the reference is to: a batch may answer 200 to ids of nothing."""
+        return len(leaves) == 1 and leaves[0].place == "body" and leaves[0].key not in self._sources(endpoint)
+
+    def _sources(self, endpoint: Endpoint) -> dict[str, tuple[str, str]]:
+        return self.world.learned[endpoint.name].sources
+
+    async def _attack(
+        self, endpoint: Endpoint, template: Template, leaves: tuple[Leaf, ...], kind: int = 0
+    ) -> Attack | None:
         story = self.story
         if not endpoint.is_read:
             await story.fresh(story.a, endpoint)
             await story.fresh(story.b, endpoint)
-        given = {leaf: self.foreign_value(endpoint, leaf) for leaf in leaves}
+        given = {leaf: self.foreign_value(endpoint, leaf, kind) for leaf in leaves}
         if not given or any(value is None for value in given.values()):
             return None
         if await self.is_capability(endpoint, template, given):
@@ -146,15 +161,18 @@ class Attacker:
         request, _, _ = self.world.prepare(self.story.b, endpoint, template, given)
         return (await self.world.transport.send(request)).ok
 
-    def foreign_value(self, endpoint: Endpoint, leaf: Leaf) -> Any:
-        """A value of A's for the leaf that B does not have too; None if there is none."""
+    def foreign_value(self, endpoint: Endpoint, leaf: Leaf, kind: int = 0) -> Any:
+        """A value of A's for the leaf that B does not have too, of the ``kind``-th likeliest origin; None if none."""
         a, b = self.story.a, self.story.b
         preferred = self.world.own(a, endpoint, leaf)
         own = {str(seen.value) for seen in b.knowledge.values()}
+        origins: dict[tuple[str, str], Any] = {}
         for seen in [*([preferred] if preferred else []), *a.knowledge.ranked(leaf, endpoint)]:
             text = str(seen.value)
             if text not in own and text not in a.secrets and text.lower().encode() not in self.world.public:
-                return seen.value
+                origins.setdefault((seen.endpoint, seen.path), seen.value)
+            if len(origins) > kind:
+                return list(origins.values())[kind]
         return None
 
 

@@ -24,7 +24,7 @@ from interlock.testing.world import Learned, Org, World
 PASSES = 4
 CANDIDATES = 8
 MAX_ATTEMPTS, MAX_GUESSES, MAX_GUESSED, MAX_REFUSALS, MAX_WORDS = 80, 20, 5, 12, 10
-MAX_OPERATIONS = 8
+MAX_OPERATIONS, MAX_COMBINED = 8, 5000
 _LEAVING = re.compile(r"log-?out|sign-?out|session|revoke|rotate|deactivate|terminate", re.IGNORECASE)
 _HOPELESS = frozenset({401, 403, 405, 426, 503})
 _STALE = frozenset({412, 428})
@@ -123,12 +123,17 @@ class Calibration:
         missing = [leaf for leaf in absent if leaf.reference] or absent[:MAX_GUESSED]
         if not learned.works or not missing:
             return
-        for values in islice(product(*(self._ids_for(leaf, endpoint) for leaf in missing)), MAX_ATTEMPTS):
-            given = {leaf: value for leaf, value in zip(missing, values, strict=True) if value is not None}
+        ranked = [[*enumerate(self._ids_for(leaf, endpoint))][:MAX_GUESSED] for leaf in missing]
+        combinations = sorted(islice(product(*ranked), MAX_COMBINED), key=lambda one: sum(rank for rank, _ in one))
+        for values in combinations[:MAX_ATTEMPTS]:
+            given = {leaf: value for leaf, (_, value) in zip(missing, values, strict=True) if value is not None}
             exchange = await self.world.call(self.org, endpoint, template=full, given=given, purpose="calibration")
             if exchange.response.ok:
                 self._keep(endpoint, referring(full, [leaf.key for leaf in given]), exchange, learned.prelude)
                 self.learned[endpoint.name].optional = frozenset(leaf.key for leaf in missing)
+                # Where it was first seen, which may be this endpoint itself: a task may depend on an earlier one.
+                firsts = {leaf.key: self.org.knowledge.first(value) for leaf, value in given.items()}
+                self.learned[endpoint.name].sources |= {key: one for key, one in firsts.items() if one is not None}
                 return
 
     def _ids_for(self, leaf: Leaf, endpoint: Endpoint) -> list[Any]:
@@ -139,8 +144,7 @@ class Calibration:
         places = [*self._served(), *self.org.knowledge.identities()]
         seen = [self.org.knowledge.latest(one, wanted) for one in dict.fromkeys(places)]
         ids = [*dict.fromkeys(one.value for one in seen if one is not None)]
-        # A text is a text first: that it may also be an id does not make it a reference.
-        return [None, *ids] if leaf.schema.get("type") == "string" else [*ids, None]
+        return [None, *ids]  # a text or a number first: that it may also be an id does not make it a reference
 
     def _served(self) -> dict[tuple[str, str], None]:
         """Where the references of other endpoints are taken from: what is found there is an id, whatever its name."""
@@ -247,12 +251,17 @@ class Calibration:
         if not thorough:
             return
         yield from self._linked(endpoint)
+        for template in templates[:2]:
+            yield from self._filled(endpoint, template)
         yield from ((template, {}) for template in self._worded(endpoint, templates[0]))
-        for template in templates:
-            for given in islice(self._guesses(template, endpoint), MAX_GUESSES):
-                yield template, given
-            if reused := self._reused(template):
-                yield template, reused
+        for template in templates[2:]:
+            yield from self._filled(endpoint, template)
+
+    def _filled(self, endpoint: Endpoint, template: Template) -> Iterator[tuple[Template, dict[Leaf, Any]]]:
+        for given in islice(self._guesses(template, endpoint), MAX_GUESSES):
+            yield template, given
+        if reused := self._reused(template):
+            yield template, reused
 
     def _linked(self, endpoint: Endpoint) -> Iterator[tuple[Template, dict[Leaf, Any]]]:
         """What the links that lead there say: the parameters that belong together, such as an id and its signature."""
@@ -274,8 +283,12 @@ class Calibration:
             yield self.override(endpoint, replace(guess, parameters=parameters))
         choices = (Plain(), Plain(full=False), Plain(nth=1), Plain(vary=False), Plain(examples=True))
         yield from (self._template(endpoint, choice) for choice in choices)
-        if any(not one.required for one in endpoint.parameters):
-            yield self.override(endpoint, TemplateBuilder(endpoint, Plain(), with_optional=True).build())
+        optional = {(one.place, one.name) for one in endpoint.parameters if not one.required}
+        if any(place == "query" for place, _ in optional):
+            wide = TemplateBuilder(endpoint, Plain(), with_optional=True).build()
+            # An optional header or cookie may be what the org authenticates with.
+            asked = {s: v for s, v in wide.parameters.items() if s[0] == "query" or s not in optional}
+            yield self.override(endpoint, replace(wide, parameters=asked))
 
     async def _find_operations(self, endpoint: Endpoint) -> None:
         """Find what else the endpoint does, where the body says what: each operation with references of its own."""

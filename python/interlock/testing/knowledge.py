@@ -123,6 +123,11 @@ class Knowledge:
         """The places that give out an id of something, by what they call it."""
         return ((seen.endpoint, seen.path) for seen in self._seen if seen.key.lower() in _IDENTITY)
 
+    def first(self, value: Any) -> tuple[str, str] | None:
+        """Where the value was first given out as the id of something."""
+        identities = (seen for seen in self._seen if seen.key.lower() in _IDENTITY and str(seen.value) == str(value))
+        return next(((seen.endpoint, seen.path) for seen in identities), None)
+
     def values(self) -> Iterator[Observation]:
         """Everything remembered, newest first."""
         return reversed(self._seen)

@@ -173,7 +173,7 @@ class World:
         learned = self.learned.get(endpoint.name)
         if learned is not None and leaf.key in learned.sources:
             found = org.knowledge.latest(learned.sources[leaf.key], leaf)
-            if found is not None:
+            if found is not None or leaf.key in learned.optional:
                 return found
         elif learned is not None and learned.works and (leaf.place == "body" or endpoint.method == "PUT"):
             return None  # it succeeded with a name of its own making, such as the slug of something new
