@@ -87,6 +87,7 @@ class Session:
         self._paths = [one.pattern for one in self.discovery.endpoints]
         self._public: set[bytes] = set()
         self._clocks: set[str] = set()
+        self._timed: set[str] = set()
         self.unconfirmed: list[str] = []
         self.cut_short = False
         self._run_seed = 0
@@ -260,7 +261,8 @@ class Session:
         template = await self._accepted(world, endpoint, plan.template)
         story = Story(world, self.lasting, self.seed_order, self._oracles(), self.truth, self.create_org, template)
         world.public |= self._public
-        story.restful, story.clocks, story.shared = restful, self._clocks, self.options.shared
+        story.restful, story.shared = restful, self.options.shared
+        story.clocks, story.timed = self._clocks, self._timed
         story.hints = self.discovery.looked_up
         try:
             if endpoint is None:
