@@ -280,3 +280,28 @@ def test_errors_are_chained_without_a_circle() -> None:
         chain.append(behind)
         assert len(chain) < 9
     assert chain == [error, failure, first]
+
+
+async def test_a_session_that_is_ready_when_its_caller_has_gone_is_closed(
+    tenant_database: TenantDatabase, mode: ModeName
+) -> None:
+    opened: list[asyncpg.Connection] = []
+    leaving: list[asyncio.Task[Any]] = []
+
+    async def connect(*args: Any, **options: Any) -> asyncpg.Connection:
+        connection = await asyncpg.connect(*args, **options)
+        if leaving:
+            opened.append(connection)
+            leaving.pop().cancel()
+        return connection
+
+    options: Any = {"min_size": 0, "max_size": 1, "mode": mode, "connect": connect}
+    async with create_tenant_pools(*tenant_database.dsns, **options) as pools:
+        with tenant_scope("A"):
+            task = asyncio.ensure_future(pools.acquire())
+            leaving.append(task)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert [connection.is_closed() for connection in opened] == [True]
+            async with pools.acquire() as connection:
+                assert isinstance(connection, TenantConnection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -193,12 +193,23 @@ class RolePool:
     # --- asyncpg's callbacks: they run in the context of whoever comes by, and must not see it
 
     async def _connect(self, *args: Any, **options: Any) -> asyncpg.Connection:
-        connecting: Coroutine[Any, Any, asyncpg.Connection] = run_unscoped(self._user_connect(*args, **options))
+        connecting: Awaitable[asyncpg.Connection] = self._user_connect(*args, **options)
         del args, options
+        opened: list[asyncpg.Connection] = []
+
+        async def connect() -> None:
+            opened.append(await connecting)
+
         try:
-            return await connecting
+            await run_unscoped(connect())
+        except asyncio.CancelledError:
+            # It may have come when the session was ready and on its way: nobody else would close it then.
+            for connection in opened:
+                connection.terminate()
+            raise
         except Exception as error:  # noqa: BLE001 - raised again, by itself
             raise alone(error) from None
+        return opened[0]
 
     async def _init(self, connection: asyncpg.Connection) -> None:
         await run_unscoped(self._prepare(connection))
