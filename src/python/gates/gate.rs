@@ -314,10 +314,7 @@ impl Gate {
     /// How many emissions were suppressed since somebody was last told.
     #[pyo3(signature = (subkey = None))]
     fn suppressed(&self, py: Python<'_>, subkey: Option<&Bound<'_, PyString>>) -> PyResult<u64> {
-        let tenant = tenant(py, self.per_tenant);
-        let caller = self.caller(tenant.as_ref(), subkey);
-        let (key, _) = self.home.quota_key(&self.event, &caller)?;
-        Ok(self.home.core.pending(key).count)
+        Ok(self.home.core.pending(self.key(py, subkey)?).count)
     }
 
     /// Fields for `extra=` of the line that was allowed: event, subkey, and what was suppressed
@@ -328,10 +325,7 @@ impl Gate {
         py: Python<'py>,
         subkey: Option<&Bound<'py, PyString>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let tenant = tenant(py, self.per_tenant);
-        let caller = self.caller(tenant.as_ref(), subkey);
-        let (key, _) = self.home.quota_key(&self.event, &caller)?;
-        let before = self.home.core.take_pending(key);
+        let before = self.home.core.take_pending(self.key(py, subkey)?);
         super::reports::tag(py, &self.name, subkey, before)
     }
 
@@ -341,6 +335,12 @@ impl Gate {
 }
 
 impl Gate {
+    fn key(&self, py: Python<'_>, subkey: Option<&Bound<'_, PyString>>) -> PyResult<KeyHash> {
+        let tenant = tenant(py, self.per_tenant);
+        let caller = self.caller(tenant.as_ref(), subkey);
+        Ok(self.home.quota_key(&self.event, &caller)?.0)
+    }
+
     fn caller<'a, 'py>(
         &self,
         tenant: Option<&'a Bound<'py, PyString>>,
