@@ -40,10 +40,14 @@ fn answer(sent: &Sent) -> Vec<u8> {
             done("COMMIT\0"),
         ]
         .concat(),
-        Sent::Reset => {
-            [done("RESET\0"), done("RESET\0"), message(b'V', b"\0\0\0\0"), message(b'Z', b"I")]
-                .concat()
-        }
+        Sent::Reset => [
+            done("RESET\0"),
+            done("RESET\0"),
+            message(b'1', b""),
+            done("CALL\0"),
+            message(b'Z', b"I"),
+        ]
+        .concat(),
         Sent::Refused(_) => [done("BEGIN\0"), error("IL002"), message(b'Z', b"I")].concat(),
         Sent::Driver(bytes) | Sent::Unasked(bytes) => bytes.clone(),
     }

@@ -906,6 +906,11 @@ class ReplyProtocol:
         """
         Whether statements were prepared or dropped through SQL since the last call.
         """
+    @property
+    def unanswered(self, /) -> int:
+        """
+        How many preludes and resets are unanswered.
+        """
     def when_settled(self, /, callback: Any) -> None:
         """
         Calls `callback()` once, when nothing is unanswered any more.

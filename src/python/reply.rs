@@ -50,6 +50,12 @@ impl ReplyProtocol {
         self.expect(py, Expected::Reset)
     }
 
+    /// How many preludes and resets are unanswered.
+    #[getter]
+    fn unanswered(&self) -> usize {
+        self.scanner.lock().unanswered()
+    }
+
     /// Whether a reset is unanswered.
     #[getter]
     fn awaits_reset(&self) -> bool {

@@ -243,7 +243,7 @@ impl ReplyScanner {
         let Some(&during) = self.expected.front() else { return Ok(()) };
         let possible = match kind {
             b'1' | b'2' | b'D' | b'C' | b'E' => true,
-            b'V' | b'Z' => during == Expected::Reset,
+            b'Z' => during == Expected::Reset,
             _ => false,
         };
         if possible { Ok(()) } else { Err(Failure::Unexpected { during, kind }) }

@@ -63,75 +63,71 @@ GRANT EXECUTE ON FUNCTION interlock.current_org(text) TO :"tenant_role";
 
 -- --- the pipelined checkout
 
--- These run in a session whose last user may have been hostile. They are called after RESET ALL, and still use no
--- operator and no unqualified name that a search_path could lead elsewhere.
-
--- Enters the scope of an org, if the reset before it has run to its end: only then does the session know the nonce.
-CREATE OR REPLACE FUNCTION interlock.enter(nonce text, org text, seal text, setting text) RETURNS void
+-- Hands a session over from one checkout to the next. Its last user may have been hostile: it is called after RESET ALL
+-- and RESET ROLE, and still uses no operator and no unqualified name that a search_path could lead elsewhere. It is a
+-- procedure because CALL needs no plan, so that it may be parsed anew for each checkout: whoever can send SQL can
+-- replace a statement that has a name.
+--
+--   statements  how many prepared statements the client relies on, if the checkout before is to be ended; else NULL
+--   settings    names and values of what the session shall be set to after it
+--   nonce       what an ended checkout leaves in the session; and what must be there to enter one without ending another
+--   org, seal   of the checkout to be entered; NULL for none
+--   setting     which one holds the org
+--
+-- RESET ALL and RESET ROLE were sent by a name for which a statement prepared in SQL may have stood in. Such a statement
+-- can stand in for one that the driver has cached, too; no reset removes it, and none brings back one that was dropped:
+-- if one was made, or there are fewer than the client relies on, the session is refused.
+CREATE OR REPLACE PROCEDURE interlock.hand_over(
+    statements integer, settings text[], nonce text, org text, seal text, setting text
+)
 LANGUAGE plpgsql AS $$
 DECLARE
-    ignored text;
+    -- A temporary type may have the name of any that is not qualified.
+    ignored pg_catalog.text;
+    from_sql pg_catalog.bool[];
 BEGIN
-    IF NOT coalesce(pg_catalog.texteq(pg_catalog.current_setting('interlock.clean', true), nonce), false) THEN
-        RAISE EXCEPTION USING ERRCODE = 'IL002', MESSAGE = 'the session was not reset';
+    IF statements IS NULL THEN
+        IF NOT coalesce(pg_catalog.texteq(pg_catalog.current_setting('interlock.clean', true), nonce), false) THEN
+            RAISE EXCEPTION USING ERRCODE = 'IL002', MESSAGE = 'the session was not reset';
+        END IF;
+    ELSE
+        from_sql := ARRAY(SELECT s.from_sql FROM pg_catalog.pg_prepared_statement() AS s);
+        IF true OPERATOR(pg_catalog.=) ANY (from_sql)
+           OR pg_catalog.cardinality(from_sql) OPERATOR(pg_catalog.<) statements THEN
+            RAISE EXCEPTION USING ERRCODE = 'IL001', MESSAGE = 'statements were prepared or dropped in SQL';
+        END IF;
+        -- Assignments are evaluated without a plan of their own, unlike PERFORM.
+        ignored := pg_catalog.pg_advisory_unlock_all();
+        EXECUTE 'CLOSE ALL';  -- plpgsql has a CLOSE of its own
+        UNLISTEN *;
+        DISCARD SEQUENCES;
+        IF pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0 THEN
+            -- Another session may have locked a temporary table.
+            ignored := pg_catalog.set_config('lock_timeout', '5s', true);
+            DISCARD TEMP;
+        END IF;
+        FOR i IN 1 .. coalesce(pg_catalog.cardinality(settings), 0) BY 2 LOOP
+            ignored := pg_catalog.set_config(settings[i], settings[i OPERATOR(pg_catalog.+) 1], false);
+        END LOOP;
     END IF;
-    -- Assignments are evaluated without a plan of their own, unlike PERFORM.
+    IF org IS NULL THEN
+        ignored := pg_catalog.set_config('interlock.clean', nonce, false);
+        RETURN;
+    END IF;
     ignored := pg_catalog.set_config(setting, org, false);
     IF NOT pg_catalog.texteq(setting, 'app.current_org_id') THEN
         -- The policies of Interlock's own tables read this one.
         ignored := pg_catalog.set_config('app.current_org_id', org, false);
     END IF;
-    ignored := pg_catalog.set_config('interlock.seal', seal, false);
-END
-$$;
-
--- Ends a checkout. RESET ROLE and RESET ALL were sent just before, but by a name for which a statement prepared in SQL
--- may have stood in. Such a statement can stand in for one that the driver has cached, too; no reset removes it, and
--- none brings back one that was dropped: if one was made, or there are fewer than the driver relies on, the session is
--- refused.
-DROP FUNCTION IF EXISTS interlock.clean(text, text[]);
-CREATE OR REPLACE FUNCTION interlock.clean(nonce text, settings text[], statements integer) RETURNS void
-LANGUAGE plpgsql AS $$
-DECLARE
-    ignored text;
-BEGIN
-    RESET ALL;
-    RESET ROLE;
-    ignored := pg_catalog.set_config('lock_timeout', '5s', true);  -- another session may have locked a temporary table
-    IF (SELECT coalesce(pg_catalog.bool_or(s.from_sql), false)
-            OR pg_catalog.count(*) OPERATOR(pg_catalog.<) statements
-        FROM pg_catalog.pg_prepared_statement() AS s) THEN
-        RAISE EXCEPTION USING ERRCODE = 'IL001', MESSAGE = 'statements were prepared or dropped in SQL';
+    IF seal IS NOT NULL THEN
+        ignored := pg_catalog.set_config('interlock.seal', seal, false);
     END IF;
-    ignored := pg_catalog.pg_advisory_unlock_all();
-    EXECUTE 'CLOSE ALL';  -- plpgsql has a CLOSE of its own
-    UNLISTEN *;
-    DISCARD TEMP;
-    DISCARD SEQUENCES;
-    FOR i IN 1 .. coalesce(pg_catalog.cardinality(settings), 0) BY 2 LOOP
-        ignored := pg_catalog.set_config(settings[i], settings[i OPERATOR(pg_catalog.+) 1], false);
-    END LOOP;
-    ignored := pg_catalog.set_config('interlock.clean', nonce, false);
 END
 $$;
+REVOKE ALL ON PROCEDURE interlock.hand_over(integer, text[], text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE interlock.hand_over(integer, text[], text, text, text, text)
+    TO :"tenant_role", :"admin_role";
 
--- Begins a checkout, and ends the one before unless that is done already (statements is NULL then). A procedure,
--- because CALL needs no plan: it is parsed anew for each checkout, since a statement with a name could be replaced.
-CREATE OR REPLACE PROCEDURE interlock.checkout(
-    nonce text, org text, seal text, setting text, settings text[], statements integer
-)
-LANGUAGE plpgsql AS $$
-DECLARE
-    ignored text;
-BEGIN
-    IF statements IS NOT NULL THEN
-        ignored := interlock.clean(nonce, settings, statements);
-    END IF;
-    ignored := interlock.enter(nonce, org, seal, setting);
-END
-$$;
-
-REVOKE ALL ON ROUTINE interlock.enter(text, text, text, text), interlock.clean(text, text[], integer),
-    interlock.checkout(text, text, text, text, text[], integer) FROM PUBLIC;
-GRANT EXECUTE ON ROUTINE interlock.enter(text, text, text, text), interlock.clean(text, text[], integer),
-    interlock.checkout(text, text, text, text, text[], integer) TO :"tenant_role", :"admin_role";
+-- What earlier releases called instead.
+DROP ROUTINE IF EXISTS interlock.enter(text, text, text, text), interlock.clean(text, text[]),
+    interlock.clean(text, text[], integer), interlock.checkout(text, text, text, text, text[], integer);

@@ -1,7 +1,6 @@
 """Sends the prelude in one piece with the statement behind it: one system call, and one wake-up of the server, less.
 
-The transports write at once, so the prelude is kept until the driver writes; but only under load. While connections
-are free, it is better that the server works on the prelude while the client is still making the statement.
+The transports of asyncio write at once, so the prelude is kept until the driver writes.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def hold_for(transport: Any) -> Hold:
         transport.writelines = transport.writelines
         del transport.write, transport.writelines
     except AttributeError:
-        # A transport whose methods cannot be stood in for, such as uvloop's.
+        # Its methods cannot be stood in for. Such is uvloop's, which gathers what is written in a turn of the loop.
         return _Direct(transport)
     return _Held(transport)
 

@@ -19,7 +19,7 @@ MODE_NAMES: tuple[ModeName, ...] = ("auto", "merged", "pipelined", "transaction"
 
 
 OWN_SETTING = "app.current_org_id"
-"""What the policies of Interlock's own tables read; interlock.enter() knows it too."""
+"""What the policies of Interlock's own tables read; interlock.hand_over() knows it too."""
 
 # What a session that is broken raises. The last is the driver's when it reads the server's farewell between two
 # statements, as after a timeout for idle sessions.
@@ -38,7 +38,6 @@ class Mode:
         guc: the setting that the application's policies read.
         settings: all that hold the org: that one, and the one of Interlock's own tables.
         transactional: the scope lasts one transaction, not one checkout.
-        saturated: more sessions are wanted than the pool has.
         unreported: sessions that were lost while nobody used them; the next checkout tells.
 
     """
@@ -50,7 +49,6 @@ class Mode:
         self.guc = guc
         self.settings = tuple(dict.fromkeys((guc, OWN_SETTING)))
         self.counters = counters
-        self.saturated = False
         self.unreported = 0
 
     async def connected(self, session: Session) -> None:

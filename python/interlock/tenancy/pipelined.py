@@ -22,7 +22,7 @@ from interlock._native import ReplyProtocol
 from interlock.errors import ModeUnavailable
 from interlock.tenancy.hold import hold_for
 from interlock.tenancy.modes import Mode, ModeName, reset_statements
-from interlock.tenancy.wire import EXECUTE, SYNC, bind, call, parse, text_array
+from interlock.tenancy.wire import EXECUTE, NULL, SYNC, bind, parse, text, text_array
 
 if TYPE_CHECKING:
     import asyncpg
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("interlock.tenancy")
 
 # By name, because that saves the server the parsing. Whoever can send SQL can drop one of these and PREPARE another
-# under its name; whatever that one does, checkout() and clean() find it, or that one is missing. They themselves
-# cannot be stood in for: clean() is called by oid, and CALL is parsed after the last statement of the last user.
+# under its name; whatever that one does, hand_over() finds it, or that one is missing. Nothing can stand in for the
+# CALL itself: it has no name, and is parsed after the last statement of the last user.
 _NAMED = {
     "interlock_settings": "RESET ALL",
     "interlock_role": "RESET ROLE",
@@ -44,14 +44,14 @@ _NAMED = {
 }
 # RESET ALL first: no timeout of the last user shall bear on what follows.
 _RESET = bind("interlock_settings") + EXECUTE + bind("interlock_role") + EXECUTE
-_CHECKOUT = parse("", "CALL interlock.checkout($1, $2, $3, $4, $5, $6)")
+_HAND_OVER = parse("", "CALL interlock.hand_over($1, $2, $3, $4, $5, $6)")
 # BEGIN and COMMIT, because the settings would otherwise belong to the implicit transaction of the user's first
 # statement, and go when that fails.
 _BEGIN = bind("interlock_begin") + EXECUTE
 _COMMIT = EXECUTE + bind("interlock_commit") + EXECUTE
 _PRELUDE_COMMANDS = 3
 _RESET_COMMANDS = 2
-_UNDONE_BY_CLEAN = {
+_UNDONE = {
     "RESET ROLE",
     "SELECT pg_advisory_unlock_all()",
     "CLOSE ALL",
@@ -60,22 +60,25 @@ _UNDONE_BY_CLEAN = {
     "DISCARD TEMP",
     "DISCARD SEQUENCES",
 }
-# As clean() says it, or as the server does of a statement that the reset itself needs.
+# As hand_over() says it, or as the server does of a statement that the reset itself needs.
 _CHANGED_BY_SQL = ("IL001", "26000")
 
 # A reset that takes longer waits for a lock that another session holds.
 RESET_SECONDS = 5.0
 
 
-# While others wait for a session, the one that is given back is taken at once, and the reset can go with the prelude.
+# A reset that waits for the next prelude costs no message and no transaction of its own. It waits for this long.
 FLUSH_SECONDS = 0.01
+
+# Preludes and resets without an answer, beyond which a checkout waits for the server.
+MOST_AHEAD = 16
 
 
 class Channel:
     """Writes ahead on one session and hears of failures."""
 
     __slots__ = (
-        *("_clean", "_hold", "_mode", "_nonce", "_owes_reset", "_protocol", "_settings", "_sync"),
+        *("_hold", "_mode", "_nonce", "_owes_reset", "_protocol", "_setting", "_settings"),
         *("closed_by", "session", "since"),
     )
 
@@ -86,12 +89,11 @@ class Channel:
         transport.set_protocol(self._protocol)
         self._hold = hold_for(transport)
         self._mode = mode
-        self._nonce = ""
+        self._nonce = NULL
         self._owes_reset = False
-        # Since PostgreSQL 18, a function call behind other messages is part of their transaction and does not end it.
-        self._sync = SYNC if connection.get_server_version().major >= 18 else b""
-        self._clean = session.clean
-        self._settings = text_array([text for setting in session.settings for text in setting])
+        self._setting = text(mode.guc)
+        settings = [part for setting in session.settings for part in setting]
+        self._settings = text(text_array(settings)) if settings else NULL
         self.session = session
         self.closed_by: str | None = None
         self.since = 0.0
@@ -106,41 +108,43 @@ class Channel:
         self._protocol.expect_reset()
         self._hold.write(b"".join(parse(name, text) for name, text in _NAMED.items()) + SYNC)
         self.clean()
+        await self._answered()
+
+    async def catch_up(self) -> None:
+        """Wait for the answers if too many are to come, as when checkouts send nothing and let nothing else run."""
+        if self._protocol.unanswered >= MOST_AHEAD:
+            self.flush()
+            await self._answered()
+
+    async def _answered(self) -> None:
         answered = asyncio.Event()
         self._protocol.when_settled(answered.set)
         await answered.wait()
 
     def enter(self, org: str, seal: str) -> None:
         """Set the org ahead of whatever is sent next, and undo the checkout before if that was put off."""
+        scope = text(org), text(seal) if seal else NULL, self._setting
         if self._owes_reset:
             self._owes_reset = False
             self._protocol.expect_prelude(_RESET_COMMANDS + _PRELUDE_COMMANDS)
-            begin = _RESET + _BEGIN + _CHECKOUT
-            reset: tuple[str | None, str | None] = self._settings, self._statements()
+            prelude = _RESET + _BEGIN + _HAND_OVER + bind("", self._statements(), self._settings, NULL, *scope)
         else:
             self._protocol.expect_prelude(_PRELUDE_COMMANDS)
-            begin = _BEGIN
-            reset = None, None
-        write = self._hold.hold if self._mode.saturated else self._hold.write
-        write(begin + bind("", self._nonce, org, seal, self._mode.guc, *reset) + _COMMIT)
+            prelude = _BEGIN + bind("", NULL, NULL, self._nonce, *scope)
+        self._hold.hold(prelude + _COMMIT)
 
     def leave(self) -> None:
-        """Undo what the checkout left: now, or with the prelude of the next if that is about to come."""
-        if self._mode.saturated:
-            self._owes_reset = True
-        else:
-            self.clean()
+        """See to it that what the checkout left is undone with the next prelude, or with :meth:`flush` before that."""
+        self._owes_reset = True
 
     def clean(self) -> None:
         """Undo what the checkout left, tell the session the next nonce, and parse what begins the next checkout."""
         self._owes_reset = False
-        self._nonce = secrets.token_hex(16)
+        self._nonce = text(secrets.token_hex(16))
         self.since = asyncio.get_running_loop().time()
         self._protocol.expect_reset()
-        if self._sync:
-            self._protocol.expect_reset()
-        reset = call(self._clean, self._nonce, self._settings, self._statements())
-        self._hold.write(_RESET + _CHECKOUT + self._sync + reset)
+        end = bind("", self._statements(), self._settings, self._nonce, NULL, NULL, self._setting)
+        self._hold.write(_RESET + _HAND_OVER + end + EXECUTE + SYNC)
 
     def flush(self) -> None:
         """Write what was put off."""
@@ -149,12 +153,12 @@ class Channel:
         else:
             self._hold.flush()
 
-    def _statements(self) -> str:
-        return str(len(_NAMED) + self.session.cached_statements())
+    def _statements(self) -> bytes:
+        return text(str(len(_NAMED) + self.session.cached_statements()))
 
     def forget_nonce(self) -> None:
         """Make the next prelude fail."""
-        self._nonce = ""
+        self._nonce = NULL
 
     def was_prepared_by_sql(self) -> bool:
         """Whether the checkout prepared or dropped statements through SQL."""
@@ -189,17 +193,19 @@ class Pipelined(Mode):
         channel = Channel(self, session)
         await channel.prepare()
         if channel.closed_by is not None:
-            raise ModeUnavailable("the functions of the pipelined mode failed: run interlock.schema.migrate again")
+            raise ModeUnavailable("the procedure of the pipelined mode failed: run interlock.schema.migrate again")
         session.channel = channel
         self._channels.add(channel)
         session.connection.add_termination_listener(lambda _: self._channels.discard(channel))
 
     async def enter(self, session: Session, org: str, seal: str) -> None:
-        """Write the prelude."""
-        _channel(session).enter(org, seal)
+        """Write the prelude, no later than the first statement."""
+        channel = _channel(session)
+        await channel.catch_up()
+        channel.enter(org, seal)
 
     async def leave(self, session: Session) -> None:
-        """Write the reset; or close the session, if it was seen that the reset will be refused."""
+        """See to the reset; or close the session, if it was seen that the reset will be refused."""
         channel = _channel(session)
         # In another encoding, the first statement after the reset would be misread: it is written before the driver
         # hears that the encoding is the old one again.
@@ -233,10 +239,11 @@ class Pipelined(Mode):
         loop = asyncio.get_running_loop()
         if self._watching is None:
             self._watching = loop.call_later(RESET_SECONDS, self._close_stuck, context=contextvars.Context())
-        if self.saturated and self._flushing is None:
-            self._flushing = loop.call_later(FLUSH_SECONDS, self._flush, context=contextvars.Context())
+        if self._flushing is None:
+            self._flushing = loop.call_later(FLUSH_SECONDS, self.flush, context=contextvars.Context())
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what was put off."""
         self._flushing = None
         # One whose transport has failed leaves the set.
         for channel in list(self._channels):
@@ -260,12 +267,12 @@ def _channel(session: Session) -> Channel:
 
 
 def require_standard_reset(connection: asyncpg.Connection) -> None:
-    """Raise unless the connection's reset is one that ``interlock.clean()`` stands for.
+    """Raise unless the connection's reset is one that ``interlock.hand_over()`` stands for.
 
     Raises:
         ModeUnavailable: the connection class or the server has another.
 
     """
-    other = set(reset_statements(connection)) - _UNDONE_BY_CLEAN
+    other = set(reset_statements(connection)) - _UNDONE
     if other:
         raise ModeUnavailable(f"the pipelined mode does not do this connection's own reset ({'; '.join(other)})")

@@ -14,6 +14,7 @@ from interlock.tenancy.chaining import alone
 from interlock.tenancy.checkout import Checkout, ended_by_the_server
 from interlock.tenancy.connection import TenantConnection
 from interlock.tenancy.modes import Mode, SessionRefused
+from interlock.tenancy.releasing import give_back
 from interlock.tenancy.session import Session, run_unscoped, tracked
 from interlock.tenancy.stats import PoolStats
 
@@ -50,7 +51,6 @@ class RolePool:
         self._sealer = sealer
         self._vet = vet
         self._role = ""
-        self._wanted = 0  # by callers who have, or wait for, a session
         options = dict(options)
         self._user_setup = options.pop("setup", None)
         self._user_init = options.pop("init", None)
@@ -100,14 +100,6 @@ class RolePool:
             raise asyncpg.ConnectionDoesNotExistError(
                 "a session could not be reset after its last use and was closed, see stats().resets_failed: try again"
             )
-        self._wanted += 1
-        try:
-            return await self._take(frame)
-        except BaseException:
-            self._wanted -= 1
-            raise
-
-    async def _take(self, frame: TenantContext | None) -> TenantConnection:
         while True:
             proxy = await self._pool.acquire()
             try:
@@ -127,7 +119,6 @@ class RolePool:
     async def _bring_in(self, proxy: Any, frame: TenantContext | None) -> TenantConnection:
         session: Session = proxy.interlock_session
         session.in_use = True
-        self.mode.saturated = self._wanted > self._max_size
         checkout = Checkout(self.mode, session, proxy, frame, self._sealer)
         await checkout.enter()
         connection = TenantConnection(checkout)
@@ -173,13 +164,7 @@ class RolePool:
         proxy = connection._loan_ends()
         if proxy is None:
             return
-        try:
-            await self._give_back(connection._checkout, proxy, timeout)
-        finally:
-            self._wanted -= 1
-
-    async def _give_back(self, checkout: Checkout, proxy: Any, timeout: float | None) -> None:
-        if checkout.sending:
+        if connection._checkout.sending:
             self.counters.resets_failed += 1
             proxy.terminate()
             raise asyncpg.InterfaceError(
@@ -188,7 +173,7 @@ class RolePool:
             )
         # The pool may have taken back the slot of a session that ended just now, before the proxy knows.
         with contextlib.suppress(asyncpg.InternalClientError):
-            await self._pool.release(proxy, timeout=timeout)
+            await give_back(self._pool, proxy, timeout)
 
     # --- asyncpg's callbacks: they run in the context of whoever comes by, and must not see it
 
@@ -217,7 +202,7 @@ class RolePool:
     async def _prepare(self, connection: asyncpg.Connection) -> None:
         who = await self._vet(connection)
         self._role = who.role
-        session = Session(connection, who.pid, who.clean or 0)
+        session = Session(connection, who.pid)
         connection.interlock_session = session  # type: ignore[attr-defined] # see tracked()
         if self._user_init is not None:
             await self._user_init(connection)
@@ -232,7 +217,6 @@ class RolePool:
                 await run_unscoped(self._user_reset(connection))
             session: Session = connection.interlock_session  # type: ignore[attr-defined]
             session.in_use = False
-            self.mode.saturated = self._wanted > self._max_size
             if session.misses_statement or session.has_other_codecs:
                 self.counters.sessions_refused += 1
                 connection.terminate()

@@ -28,11 +28,9 @@ SELECT pg_backend_pid() AS pid,
              ORDER BY 1 LIMIT 5) AS owned,
        EXISTS (SELECT FROM unnest(ARRAY[$2, 'app.current_org_id']) AS s(name)
                WHERE coalesce(current_setting(s.name, true), '') <> '') AS preset,
-       (SELECT min(p.oid) FILTER (WHERE p.proname = 'clean')::bigint
-        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-        WHERE n.nspname = 'interlock' AND p.proname IN ('enter', 'clean', 'checkout')
-          AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')
-        HAVING count(*) = 3) AS clean
+       EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+               WHERE n.nspname = 'interlock' AND p.proname = 'hand_over'
+                 AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS pipelines
 FROM pg_roles r WHERE r.rolname IN (current_user, session_user)
 """
 
@@ -44,7 +42,7 @@ class Identity:
     Attributes:
         pid: the process that serves the session.
         pooled: the client was told of another process: there is a pooler in between.
-        clean: oid of ``interlock.clean``; None unless the functions of the pipelined mode are there and granted.
+        pipelines: ``interlock.hand_over`` of the pipelined mode is there and granted.
 
     """
 
@@ -56,7 +54,7 @@ class Identity:
     owned: tuple[str, ...]
     preset: bool
     pooled: bool
-    clean: int | None
+    pipelines: bool
 
 
 async def identify(connection: asyncpg.Connection, tenant_column: str, guc: str) -> Identity:

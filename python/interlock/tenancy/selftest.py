@@ -21,12 +21,12 @@ _ORG = "interlock-self-test"
 
 async def why_not_pipelined(connection: asyncpg.Connection, who: Identity, guc: str) -> str:
     """Run the pipelined mode on ``connection``, which is of no use afterwards; return what is wrong, or nothing."""
-    if who.clean is None:
-        return "its functions are missing or not granted (run interlock.schema.migrate)"
+    if not who.pipelines:
+        return "its procedure is missing or not granted (run interlock.schema.migrate)"
     mode = Pipelined(guc, Counters(), quiet=True)
     try:
         async with asyncio.timeout(SECONDS):
-            return await _try_out(mode, Session(connection, who.pid, who.clean, in_use=True), guc)
+            return await _try_out(mode, Session(connection, who.pid, in_use=True), guc)
     except (
         AttributeError,
         TypeError,
@@ -43,13 +43,14 @@ async def why_not_pipelined(connection: asyncpg.Connection, who: Identity, guc: 
 async def _try_out(mode: Pipelined, session: Session, guc: str) -> str:
     connection = session.connection
     await mode.connected(session)
-    # The reset follows the statement, or goes with the next prelude.
-    for saturated in (False, True, False):
+    # The reset goes by itself, or with the next prelude.
+    for alone in (True, False, True):
         await mode.enter(session, _ORG, "")
         if await connection.fetchval("SELECT current_setting($1)", guc) != _ORG:
             return "its self-test found another scope in the session"
-        mode.saturated = saturated
         await mode.leave(session)
+        if alone:
+            mode.flush()
     channel = session.channel
     if not isinstance(channel, Channel):
         return "its self-test found no channel"

@@ -30,7 +30,6 @@ class Session:
 
     Attributes:
         pid: the process that serves it.
-        clean: oid of the function that ends a checkout in the pipelined mode.
         settings: (name, value) of what the user's ``init`` set for the session; every reset applies them again.
         reported: what the server reported at the start of the session of the settings that clients may change.
         misses_statement: one of the driver's statements was found to be gone.
@@ -45,7 +44,6 @@ class Session:
 
     connection: asyncpg.Connection
     pid: int
-    clean: int = 0
     settings: tuple[tuple[str, str], ...] = ()
     reported: dict[str, str] = field(default_factory=dict)
     misses_statement: bool = False

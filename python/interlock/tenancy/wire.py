@@ -6,25 +6,25 @@ SYNC = b"S\x00\x00\x00\x04"
 # The unnamed portal, all rows.
 EXECUTE = b"E\x00\x00\x00\x09\x00\x00\x00\x00\x00"
 
-_NULL = b"\xff\xff\xff\xff"
+NULL = b"\xff\xff\xff\xff"
+"""As a parameter of :func:`bind`."""
 
 
 def parse(name: str, statement: str) -> bytes:
     """Prepare ``statement`` under ``name``; the server infers the types of its parameters."""
-    return _message(b"P", _text(name) + _text(statement) + b"\x00\x00")
+    return _message(b"P", _string(name) + _string(statement) + b"\x00\x00")
 
 
-def bind(name: str, *parameters: str | None) -> bytes:
-    """Bind parameters, in text format or NULL, to the unnamed portal."""
-    return _message(b"B", b"\x00" + _text(name) + _values(parameters))
+def bind(name: str, *parameters: bytes) -> bytes:
+    """Bind parameters, each :func:`text` or :data:`NULL`, to the unnamed portal, for a result in text format."""
+    count = len(parameters).to_bytes(2, "big")
+    return _message(b"B", b"".join((b"\x00", _string(name), b"\x00\x00", count, *parameters, b"\x00\x00")))
 
 
-def call(function: int, *parameters: str | None) -> bytes:
-    """Call a function by its oid (Function Call, 55.2.5); ends its transaction, and is answered as if by Sync.
-
-    There is no name in it, of a statement or of a function, that could lead anywhere else.
-    """
-    return _message(b"F", function.to_bytes(4, "big") + _values(parameters))
+def text(value: str) -> bytes:
+    """Write a parameter in text format."""
+    data = value.encode()
+    return len(data).to_bytes(4, "big") + data
 
 
 def text_array(values: list[str]) -> str:
@@ -33,21 +33,8 @@ def text_array(values: list[str]) -> str:
     return "{" + ",".join(quoted) + "}"
 
 
-def _values(parameters: tuple[str | None, ...]) -> bytes:
-    """Parameters in text format, and text format for the result."""
-    parts = [b"\x00\x00", len(parameters).to_bytes(2, "big")]
-    for parameter in parameters:
-        if parameter is None:
-            parts.append(_NULL)
-            continue
-        value = parameter.encode()
-        parts += (len(value).to_bytes(4, "big"), value)
-    parts.append(b"\x00\x00")
-    return b"".join(parts)
-
-
-def _text(text: str) -> bytes:
-    return text.encode() + b"\x00"
+def _string(value: str) -> bytes:
+    return value.encode() + b"\x00"
 
 
 def _message(kind: bytes, body: bytes) -> bytes:

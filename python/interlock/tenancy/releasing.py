@@ -1,0 +1,54 @@
+"""Gives a session back to asyncpg's pool, in no task of its own where there is nothing to wait for.
+
+asyncpg releases in a task, so that no cancellation stops it half-way. A release that waits for nothing cannot be
+cancelled; the task, and the two turns of the event loop that it takes, are most of what it costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncpg
+
+
+async def give_back(pool: asyncpg.Pool, proxy: Any, timeout: float | None) -> None:
+    """Release ``proxy``; as ``pool.release(proxy, timeout=timeout)``, and sooner where asyncpg is what we know."""
+    releasing = _release_without_task(proxy) if timeout is None else None
+    if releasing is None:
+        await pool.release(proxy, timeout=timeout)
+        return
+    try:
+        waited_for = releasing.send(None)
+    except StopIteration:
+        return
+    await asyncio.shield(_rest(releasing, waited_for))
+
+
+def _release_without_task(proxy: Any) -> Coroutine[Any, Any, None] | None:
+    """What ``pool.release()`` runs in a task; None if this asyncpg has something else."""
+    try:
+        housekeeping, release = proxy._con._on_release, proxy._holder.release
+    except AttributeError:
+        return None
+    housekeeping()
+    releasing: Coroutine[Any, Any, None] = release(None)
+    return releasing
+
+
+async def _rest(releasing: Coroutine[Any, Any, None], waited_for: object) -> None:
+    await _continue(releasing, waited_for)
+
+
+@types.coroutine
+def _continue(releasing: Coroutine[Any, Any, None], waited_for: object) -> Generator[Any, None, None]:
+    """Run on a coroutine that waits for ``waited_for``, which its task has still to hear of."""
+    try:
+        yield waited_for
+    except BaseException as error:
+        releasing.throw(error)
+        raise
+    yield from releasing
