@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The properties' seed: the same for everybody, so that a red test is red for everybody. Another one explores.
 SEED ?= 1
+# Most of the tests' time is waiting for servers, so two processes halve it even on a small machine.
+WORKERS ?= 2
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find src -name '*.rs' -o -name '*.toml')
 
 .DEFAULT_GOAL := help
@@ -54,7 +56,7 @@ test-rust: env
 	PROPTEST_RNG_SEED=$(SEED) PYO3_PYTHON=$(abspath $(BIN)/python) cargo test --quiet
 
 test-python: env
-	$(BIN)/python -m pytest --hypothesis-seed=$(SEED) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --hypothesis-seed=$(SEED) $(ARGS)
 
 stubs: env
 	$(BIN)/python tests/check_stub.py --write
