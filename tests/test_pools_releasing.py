@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -92,3 +93,16 @@ async def test_a_session_that_ended_meanwhile_frees_its_slot(pools: TenantPools)
     with tenant_scope("B"):
         async with pools.transaction() as connection:
             assert await connection.fetchval(ORG) == "B"
+
+
+@pipelined
+async def test_pools_that_close_while_a_session_is_replaced_leave_nothing_behind(
+    tenant_database: TenantDatabase, mode: ModeName
+) -> None:
+    """The task that was to connect is cancelled before its first step; a coroutine left over would warn."""
+    for org in ("A", "B"):
+        async with create_tenant_pools(*tenant_database.dsns, min_size=1, max_size=1, mode=mode) as others:
+            with tenant_scope(org):
+                async with others.acquire() as connection:
+                    await connection.execute("PREPARE p AS SELECT 1")
+    gc.collect()

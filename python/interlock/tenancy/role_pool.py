@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -194,6 +195,10 @@ class RolePool:
             raise
         except Exception as error:  # noqa: BLE001 - raised again, by itself
             raise alone(error) from None
+        finally:
+            # Cancelled before its first step, as when the pool is closed, the task has not begun to await it.
+            if inspect.iscoroutine(connecting):
+                connecting.close()
         return opened[0]
 
     async def _init(self, connection: asyncpg.Connection) -> None:
