@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from interlock.tenancy import TenantPools, create_tenant_pools, tenant_scope
 from interlock.tenancy.modes import ModeName
 from interlock.tenancy.pipelined import MOST_AHEAD
+from interlock.tenancy.releasing import give_back
 
 if TYPE_CHECKING:
     from conftest import TenantDatabase
@@ -106,3 +107,28 @@ async def test_pools_that_close_while_a_session_is_replaced_leave_nothing_behind
                 async with others.acquire() as connection:
                     await connection.execute("PREPARE p AS SELECT 1")
     gc.collect()
+
+
+async def test_one_that_goes_on_after_an_error_is_run_to_its_end() -> None:
+    failing, waited_for = (asyncio.get_running_loop().create_future() for _ in range(2))
+
+    class Holder:
+        async def release(self, timeout: float | None) -> None:
+            with suppress(OSError):
+                await failing
+            await waited_for
+            ended.append(timeout)
+
+    class Connection:
+        def _on_release(self) -> None:
+            pass
+
+    class Proxy:
+        _con, _holder = Connection(), Holder()
+
+    ended: list[float | None] = []
+    pool: Any = None
+    asyncio.get_running_loop().call_soon(failing.set_exception, OSError())
+    asyncio.get_running_loop().call_soon(waited_for.set_result, None)
+    await give_back(pool, Proxy(), None)
+    assert ended == [None]

@@ -76,7 +76,9 @@ GRANT EXECUTE ON FUNCTION interlock.current_org(text) TO :"tenant_role";
 --
 -- RESET ALL and RESET ROLE were sent by a name for which a statement prepared in SQL may have stood in. Such a statement
 -- can stand in for one that the driver has cached, too; no reset removes it, and none brings back one that was dropped:
--- if one was made, or there are fewer than the client relies on, the session is refused.
+-- if one was made, or there are fewer than the client relies on, the session is refused. One that ran just now may have
+-- dropped itself, and the number may still be right, since there are statements that the client does not count: but then
+-- its name is missing, and SQL cannot bring it back as a statement that was not prepared in SQL.
 CREATE OR REPLACE PROCEDURE interlock.hand_over(
     statements integer, settings text[], nonce text, org text, seal text, setting text
 )
@@ -84,16 +86,22 @@ LANGUAGE plpgsql AS $$
 DECLARE
     -- A temporary type may have the name of any that is not qualified.
     ignored pg_catalog.text;
-    from_sql pg_catalog.bool[];
+    changed pg_catalog.bool;
 BEGIN
     IF statements IS NULL THEN
         IF NOT coalesce(pg_catalog.texteq(pg_catalog.current_setting('interlock.clean', true), nonce), false) THEN
             RAISE EXCEPTION USING ERRCODE = 'IL002', MESSAGE = 'the session was not reset';
         END IF;
     ELSE
-        from_sql := ARRAY(SELECT s.from_sql FROM pg_catalog.pg_prepared_statement() AS s);
-        IF true OPERATOR(pg_catalog.=) ANY (from_sql)
-           OR pg_catalog.cardinality(from_sql) OPERATOR(pg_catalog.<) statements THEN
+        changed := (
+            SELECT pg_catalog.bool_or(s.from_sql)
+                   OR pg_catalog.count(*) OPERATOR(pg_catalog.<) statements
+                   OR pg_catalog.count(*) FILTER (WHERE s.name OPERATOR(pg_catalog.=) ANY (
+                          '{interlock_settings,interlock_role,interlock_begin,interlock_commit}'::pg_catalog.text[]
+                      )) OPERATOR(pg_catalog.<) 4
+              FROM pg_catalog.pg_prepared_statement() AS s
+        );
+        IF changed THEN
             RAISE EXCEPTION USING ERRCODE = 'IL001', MESSAGE = 'statements were prepared or dropped in SQL';
         END IF;
         -- Assignments are evaluated without a plan of their own, unlike PERFORM.

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # isinstance(connection, asyncpg.Connection) holds for asyncpg's own proxies because of this base.
 _ProxyBase: type = getattr(asyncpg_connection, "_ConnectionProxy", object)
 
+# Of prepared statements.
+_RESERVED_NAMES = ("interlock_", "__asyncpg_")
+
 
 def _statement(name: str) -> Callable[..., Awaitable[Any]]:
     """A method of asyncpg's connection that sends something, behind the check."""
@@ -110,7 +113,15 @@ class TenantConnection(_ProxyBase):  # type: ignore[misc]
     _remove_listener = _statement("remove_listener")
 
     async def prepare(self, query: str, **options: Any) -> GuardedStatement:
-        """Prepare a statement; its every use is checked as the connection's own methods are."""
+        """Prepare a statement; its every use is checked as the connection's own methods are.
+
+        Raises:
+            ValueError: ``name`` is one that Interlock or asyncpg may use.
+
+        """
+        # Under it, this one could stand in for one of theirs that was dropped in SQL, and no reset would see it.
+        if str(options.get("name")).startswith(_RESERVED_NAMES):
+            raise ValueError(f"name={options['name']!r}: choose one that begins with none of {_RESERVED_NAMES}")
         return GuardedStatement(self._checkout, await self._prepare_statement(query, **options))
 
     def cursor(self, query: str, *args: Any, **options: Any) -> GuardedCursorFactory:

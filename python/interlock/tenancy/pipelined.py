@@ -144,7 +144,7 @@ class Channel:
         self.since = asyncio.get_running_loop().time()
         self._protocol.expect_reset()
         end = bind("", self._statements(), self._settings, self._nonce, NULL, NULL, self._setting)
-        self._hold.write(_RESET + _HAND_OVER + end + EXECUTE + SYNC)
+        self._hold.write(_RESET + _BEGIN + _HAND_OVER + end + _COMMIT + SYNC)
 
     def flush(self) -> None:
         """Write what was put off."""

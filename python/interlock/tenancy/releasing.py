@@ -47,8 +47,12 @@ async def _rest(releasing: Coroutine[Any, Any, None], waited_for: object) -> Non
 def _continue(releasing: Coroutine[Any, Any, None], waited_for: object) -> Generator[Any, None, None]:
     """Run on a coroutine that waits for ``waited_for``, which its task has still to hear of."""
     try:
-        yield waited_for
-    except BaseException as error:
-        releasing.throw(error)
-        raise
-    yield from releasing
+        while True:
+            try:
+                answer = yield waited_for
+            except BaseException as error:  # noqa: BLE001 - the coroutine's to handle, and to wait again after
+                waited_for = releasing.throw(error)
+            else:
+                waited_for = releasing.send(answer)
+    except StopIteration:
+        return
