@@ -86,22 +86,20 @@ LANGUAGE plpgsql AS $$
 DECLARE
     -- A temporary type may have the name of any that is not qualified.
     ignored pg_catalog.text;
-    changed pg_catalog.bool;
+    names pg_catalog.text[];
 BEGIN
     IF statements IS NULL THEN
         IF NOT coalesce(pg_catalog.texteq(pg_catalog.current_setting('interlock.clean', true), nonce), false) THEN
             RAISE EXCEPTION USING ERRCODE = 'IL002', MESSAGE = 'the session was not reset';
         END IF;
     ELSE
-        changed := (
-            SELECT pg_catalog.bool_or(s.from_sql)
-                   OR pg_catalog.count(*) OPERATOR(pg_catalog.<) statements
-                   OR pg_catalog.count(*) FILTER (WHERE s.name OPERATOR(pg_catalog.=) ANY (
-                          '{interlock_settings,interlock_role,interlock_begin,interlock_commit}'::pg_catalog.text[]
-                      )) OPERATOR(pg_catalog.<) 4
-              FROM pg_catalog.pg_prepared_statement() AS s
+        names := ARRAY(
+            SELECT CASE WHEN s.from_sql THEN NULL ELSE s.name END FROM pg_catalog.pg_prepared_statement() AS s
         );
-        IF changed THEN
+        IF pg_catalog.cardinality(names) OPERATOR(pg_catalog.<) statements
+           OR pg_catalog.array_position(names, NULL) IS NOT NULL
+           OR NOT names OPERATOR(pg_catalog.@>)
+              '{interlock_settings,interlock_role,interlock_begin,interlock_commit}'::pg_catalog.text[] THEN
             RAISE EXCEPTION USING ERRCODE = 'IL001', MESSAGE = 'statements were prepared or dropped in SQL';
         END IF;
         -- Assignments are evaluated without a plan of their own, unlike PERFORM.

@@ -18,6 +18,8 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import asyncpg
+
 from interlock._native import ReplyProtocol
 from interlock.errors import ModeUnavailable
 from interlock.tenancy.hold import hold_for
@@ -25,8 +27,6 @@ from interlock.tenancy.modes import Mode, ModeName, reset_statements
 from interlock.tenancy.wire import EXECUTE, NULL, SYNC, bind, parse, text, text_array
 
 if TYPE_CHECKING:
-    import asyncpg
-
     from interlock.tenancy.session import Session
     from interlock.tenancy.stats import Counters
 
@@ -194,6 +194,8 @@ class Pipelined(Mode):
         await channel.prepare()
         if channel.closed_by is not None:
             raise ModeUnavailable("the procedure of the pipelined mode failed: run interlock.schema.migrate again")
+        if session.connection.is_closed():
+            raise asyncpg.ConnectionDoesNotExistError("the connection was lost while it was prepared: try again")
         session.channel = channel
         self._channels.add(channel)
         session.connection.add_termination_listener(lambda _: self._channels.discard(channel))
@@ -247,7 +249,11 @@ class Pipelined(Mode):
         self._flushing = None
         # One whose transport has failed leaves the set.
         for channel in list(self._channels):
-            channel.flush()
+            try:
+                channel.flush()
+            except (OSError, RuntimeError):
+                # Its transport is closing, and the driver has not heard of it yet. The others' turn is not lost.
+                channel.session.connection.terminate()
 
     def _close_stuck(self) -> None:
         self._watching = None
