@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from interlock.testing.compare import Facts, caused, facts, same
 from interlock.testing.exchange import Exchange, Response
+from interlock.testing.knowledge import IDENTITY
 from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder
 from interlock.testing.routes import Endpoint
 from interlock.testing.values import CANARY, random_reference
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 REPEATED = 6
 MAX_KINDS = 4
+MAX_MENTIONS, MAX_MENTIONED, MIN_PROSE, MAX_PROSE = 24, 80, 40, 1500
 
 Slot = tuple[Template, tuple[Leaf, ...]]
 _TICKET = re.compile(r"cursor|token|code|key|secret|sig|hash|link|match", re.IGNORECASE)
@@ -90,6 +92,46 @@ class Attacker:
                 groups.append((Template({**bare.parameters, slot: value}, bare.body, bare.media_type), leaves))
         return groups
 
+    async def mentions(self, endpoint: Endpoint) -> list[Attack]:
+        """B's texts that mention what A has written (``@name``) and made (``#id``), each between two of nothing."""
+        bare = self.story.template or self.world.learned[endpoint.name].template
+        if endpoint.is_read or self.world.learned[endpoint.name].public:
+            return []
+        made = [await self._mention(endpoint, bare, leaf) for leaf in bare.leaves() if _takes_prose(leaf)]
+        return [attack for attack in made if attack is not None]
+
+    async def _mention(self, endpoint: Endpoint, template: Template, leaf: Leaf) -> Attack | None:
+        a, b = self.story.a.knowledge, self.story.b.knowledge
+        own = {str(seen.value) for seen in b.values()}
+        ids = [str(seen.value) for seen in a.values() if seen.key.lower() in IDENTITY]
+        known = [one for one in dict.fromkeys([*a.written(near=endpoint), *ids]) if one not in own]
+        named = [one for one in known if one not in self.story.a.secrets and len(one) <= MAX_MENTIONED]
+        texts = _mentioning(named[:MAX_MENTIONS], leaf)
+        if not texts:
+            return None
+
+        def nothing() -> str:
+            return " ".join(mark + str(random_reference(leaf, self.world.random, one)) for mark, one in texts)
+
+        async def ask(text: str, purpose: str) -> Exchange:
+            await self.story.fresh(self.story.b, endpoint)
+            return await self.world.call(
+                self.story.b, endpoint, template=template, given={leaf: text}, purpose=purpose, own=False
+            )
+
+        first, last, of_a = nothing(), nothing(), " ".join(mark + one for mark, one in texts)
+        before = await ask(first, "B mentions nobody")
+        foreign = await ask(of_a, "B mentions what is A's")
+        after = await ask(last, "B mentions nobody")
+        sent = tuple(part for text in (first, of_a, last) for part in (text, *text.split(), *_bare(text)))
+
+        async def again() -> Facts:
+            other = nothing()
+            answer = await ask(other, "B mentions nobody")
+            return facts(answer.response, (other, *other.split(), *_bare(other)))
+
+        return Attack((leaf,), before, foreign, after, sent, before.response.ok, (), again)
+
     def _unresolved(self, endpoint: Endpoint, leaves: tuple[Leaf, ...]) -> bool:
         """Whether nothing told what the reference is to: a batch may answer 200 to ids of nothing."""
         return len(leaves) == 1 and leaves[0].place == "body" and leaves[0].key not in self._sources(endpoint)
@@ -119,7 +161,8 @@ class Attacker:
             return {leaf: random_reference(leaf, self.world.random, given[leaf]) for leaf in leaves}
 
         first, last = nothing(), nothing()
-        await story.learn_identifiers()
+        if not story.is_matrix:  # where it is too much to read each time, what A is answered must do
+            await story.learn_identifiers()
         resting = await story.rested(endpoint)
         before = await ask(first, "B refers to nothing")
         settled = await story.snapshot(endpoint)
@@ -178,14 +221,43 @@ class Attacker:
 
 def malformed(response: Response) -> bool:
     """Whether a value was refused for its form: 400, or FastAPI's list of what is wrong where."""
+    return response.status == 400 or invalid(response)
+
+
+def invalid(response: Response) -> bool:
+    """Whether FastAPI refused the request before the application saw it: what it says is about the form alone."""
     detail = response.json.get("detail") if isinstance(response.json, dict) else None
-    return response.status == 400 or (response.status == 422 and isinstance(detail, list))
+    return response.status == 422 and isinstance(detail, list)
 
 
 def is_id(value: Any) -> bool:
     """Whether a value is an id on the face of it: a number, a UUID, or a name that a canary made unique."""
     text = str(value)
     return text.isdecimal() or bool(identifiers(text.encode())) or CANARY in text
+
+
+def _takes_prose(leaf: Leaf) -> bool:
+    """Whether the slot takes a text of any form, long enough to mention somebody in it."""
+    free = leaf.schema.get("type", "string") == "string" and not leaf.schema.keys() & {"format", "pattern", "enum"}
+    return (
+        free and leaf.place == "body" and not leaf.reference and leaf.schema.get("maxLength", MAX_PROSE) >= MIN_PROSE
+    )
+
+
+def _mentioning(names: list[str], leaf: Leaf) -> list[tuple[str, str]]:
+    """Mark and name of each mention, as many as the slot has room for."""
+    left = min(leaf.schema.get("maxLength", MAX_PROSE), MAX_PROSE)
+    found = []
+    for name in names:
+        mark = "#" if name.isdecimal() else "@"
+        left -= len(name) + 2
+        if left > 0:
+            found.append((mark, name))
+    return found
+
+
+def _bare(text: str) -> list[str]:
+    return [one[1:] for one in text.split()]
 
 
 def _one_more(template: Template) -> tuple[Template, tuple[Leaf, ...]]:

@@ -6,24 +6,29 @@ Without this, half of a run would be 404 and 422, which proves nothing.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice, permutations, product
 from typing import Any
 
 from interlock.testing.compare import facts
 from interlock.testing.exchange import Exchange
 from interlock.testing.knowledge import GIVEN, SECRET, Observation
-from interlock.testing.mined import names
-from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder, chooses, filled, referring
+from interlock.testing.likely import likely
+from interlock.testing.operations import operations, worded
+from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder, referring
+from interlock.testing.resolving import resolve
 from interlock.testing.routes import Endpoint
-from interlock.testing.undeclared import undeclared
-from interlock.testing.values import CANARY, fits
+from interlock.testing.undeclared import reads_tables, undeclared, uploads
+from interlock.testing.values import CANARY
 from interlock.testing.world import Learned, Org, World
 
 PASSES = 4
 CANDIDATES = 8
-MAX_ATTEMPTS, MAX_GUESSES, MAX_GUESSED, MAX_REFUSALS, MAX_WORDS = 80, 20, 5, 12, 10
+MIN_TELLING, SIMILAR = 8, 0.5
+MAX_ATTEMPTS, MAX_GUESSES, MAX_GUESSED, MAX_REFUSALS = 80, 20, 5, 12
 MAX_OPERATIONS, MAX_COMBINED = 8, 5000
 _LEAVING = re.compile(r"log-?out|sign-?out|session|revoke|rotate|deactivate|terminate", re.IGNORECASE)
 _HOPELESS = frozenset({401, 403, 405, 426, 503})
@@ -43,12 +48,14 @@ class Calibration:
         endpoints: Sequence[Endpoint],
         override: Override,
         renew_org: Callable[[], Awaitable[Org]],
+        until: float | None = None,
     ) -> None:
         self.world = world
         self.org = org
         self.endpoints = sorted(endpoints, key=_turn)
         self.override = override
         self.renew_org = renew_org
+        self.until = until
         self.learned = world.learned
         self.seed_order: list[Endpoint] = []
         self._witness: Endpoint | None = None
@@ -64,20 +71,43 @@ class Calibration:
                 await self._renew()
             for endpoint in lasting:
                 if not self._works(endpoint):
-                    await self._try(endpoint, thorough=turn > 0)
+                    await self._try(endpoint, thorough=turn > 0 and not self._lacks_rows(endpoint))
             if turn and self._working() == before:
                 break
+        await self._retry(self._try_after_siblings)
+        await self._retry(self._try_what_was_put_off)
         for endpoint in lasting:
-            if not self._works(endpoint):
-                await self._try_after_siblings(endpoint)
-        for endpoint in lasting:
-            await self._refine(endpoint)
-            await self._complete(endpoint)
-            await self._find_operations(endpoint)
+            for learn_more in (self._refine, self._complete, self._resolve, self._find_operations):
+                if not self._is_late():
+                    await learn_more(endpoint)
         for endpoint in self.endpoints:
             if endpoint.removes:
                 await self._renew()
                 await self._try(endpoint, thorough=True)
+        await self._retry(self._try_after_siblings)  # what undoes a removal
+
+    async def _retry(self, attempt: Callable[[Endpoint], Awaitable[Any]]) -> None:
+        """Try again what has not worked, as long as there is time."""
+        for endpoint in self.endpoints:
+            if not endpoint.removes and not self._works(endpoint) and not self._is_late():
+                await attempt(endpoint)
+
+    def _is_late(self) -> bool:
+        """Whether so much of the time has gone that the rest belongs to the orgs."""
+        return self.until is not None and time.monotonic() > self.until
+
+    def _lacks_rows(self, endpoint: Endpoint) -> bool:
+        """Whether nothing has been made yet of what the last part of its path names: no guess will do."""
+        collection = endpoint.path.rsplit("/{", 1)[0]
+        makers = [one for one in self.endpoints if one.method == "POST" and one.path.rstrip("/") == collection]
+        return bool(endpoint.path_parameters and makers) and not any(map(self._works, makers))
+
+    async def _try_what_was_put_off(self, endpoint: Endpoint) -> None:
+        if self._lacks_rows(endpoint):
+            await self._try(endpoint, thorough=True)
+
+    async def _resolve(self, endpoint: Endpoint) -> None:
+        await resolve(self.world, self.org, endpoint, partial(self._ids_for, endpoint=endpoint))
 
     def _works(self, endpoint: Endpoint) -> bool:
         return endpoint.name in self.learned and self.learned[endpoint.name].works
@@ -163,6 +193,8 @@ class Calibration:
     def _origin(self, leaf: Leaf, endpoint: Endpoint, value: Any) -> Observation | None:
         """Where the value was first seen: later sightings depend on what was made with it."""
         seen = [one for one in self._sources(leaf, endpoint) if str(one.value) == str(value)]
+        if str(value).isdecimal() and len(str(value)) < MIN_TELLING:  # many have the same number
+            seen = [one for one in seen if self.org.knowledge.likeness(leaf, endpoint, one, seen[0]) >= SIMILAR]
         served = self._served()
         seen = seen or [
             one
@@ -174,7 +206,7 @@ class Calibration:
     async def _try(self, endpoint: Endpoint, *, thorough: bool) -> bool:
         patience = MAX_REFUSALS if endpoint.path_parameters else MAX_REFUSALS // 4
         for attempts, (template, given) in enumerate(
-            islice(self._attempts(endpoint, thorough=thorough), MAX_ATTEMPTS)
+            islice(self._attempts(endpoint, thorough=thorough and not self._is_late()), MAX_ATTEMPTS)
         ):
             exchange = await self.world.call(self.org, endpoint, template=template, given=given, purpose="calibration")
             if exchange.response.ok or (endpoint.is_read and exchange.response.timed_out):
@@ -253,14 +285,14 @@ class Calibration:
         yield from self._linked(endpoint)
         for template in templates[:2]:
             yield from self._filled(endpoint, template)
-        yield from ((template, {}) for template in self._worded(endpoint, templates[0]))
+        yield from ((template, {}) for template in worded(endpoint, templates[0]))
         for template in templates[2:]:
             yield from self._filled(endpoint, template)
 
     def _filled(self, endpoint: Endpoint, template: Template) -> Iterator[tuple[Template, dict[Leaf, Any]]]:
         for given in islice(self._guesses(template, endpoint), MAX_GUESSES):
             yield template, given
-        if reused := self._reused(template):
+        if reused := self.org.knowledge.literals(template.leaves()):
             yield template, reused
 
     def _linked(self, endpoint: Endpoint) -> Iterator[tuple[Template, dict[Leaf, Any]]]:
@@ -281,21 +313,29 @@ class Calibration:
         for guess in undeclared(endpoint):
             parameters = self._template(endpoint, Plain()).parameters
             yield self.override(endpoint, replace(guess, parameters=parameters))
+        tables = [*uploads(endpoint, self._template(endpoint, Plain()))]
+        yield from tables if reads_tables(endpoint) else ()
         choices = (Plain(), Plain(full=False), Plain(nth=1), Plain(vary=False), Plain(examples=True))
-        yield from (self._template(endpoint, choice) for choice in choices)
+        plain = [self._template(endpoint, choice) for choice in choices]
+        yield from plain[:2]
+        yield from map(likely, plain[:2])
+        yield from plain[2:]
         optional = {(one.place, one.name) for one in endpoint.parameters if not one.required}
         if any(place == "query" for place, _ in optional):
             wide = TemplateBuilder(endpoint, Plain(), with_optional=True).build()
             # An optional header or cookie may be what the org authenticates with.
             asked = {s: v for s, v in wide.parameters.items() if s[0] == "query" or s not in optional}
             yield self.override(endpoint, replace(wide, parameters=asked))
+        yield from tables
 
     async def _find_operations(self, endpoint: Endpoint) -> None:
         """Find what else the endpoint does, where the body says what: each operation with references of its own."""
         learned = self.learned[endpoint.name]
         if not learned.works or endpoint.is_read or learned.public:
             return
-        for template in islice(self._operations(endpoint, learned.template), MAX_OPERATIONS):
+        choices = (self._template(endpoint, Plain(nth=nth)) for nth in range(MAX_OPERATIONS))
+        first = next(self._templates(endpoint))
+        for template in islice(operations(endpoint, learned.template, choices, first), MAX_OPERATIONS):
             most, best = 0, None
             for given in ({}, *islice(self._guesses(template, endpoint), CANDIDATES)):
                 exchange = await self.world.call(
@@ -309,28 +349,6 @@ class Calibration:
                 origins = {leaf.key: self._origin(leaf, endpoint, value) for leaf, value in best.items()}
                 learned.sources |= {key: (one.endpoint, one.path) for key, one in origins.items() if one is not None}
 
-    def _operations(self, endpoint: Endpoint, known: Template) -> Iterator[Template]:
-        """The members of a choice that must be made; or the other words, where one of the code made it succeed."""
-        if endpoint.body is not None and chooses(endpoint.body.schema):
-            seen = [repr(known.body)]
-            for nth in range(MAX_OPERATIONS):
-                template = self._template(endpoint, Plain(nth=nth))
-                if repr(template.body) not in seen:
-                    seen.append(repr(template.body))
-                    yield replace(known, body=template.body)
-        present = {leaf.key for leaf in known.leaves()}
-        for template in self._worded(endpoint, next(self._templates(endpoint))):
-            worded = present - {leaf.key for leaf in template.leaves()}
-            if not worded and repr(template.body) != repr(known.body) and len(list(template.leaves())) == len(present):
-                yield template
-
-    @staticmethod
-    def _worded(endpoint: Endpoint, template: Template) -> Iterator[Template]:
-        """With a word of the handler's own code in each slot for text: a kind, an action, a query."""
-        for leaf in template.leaves():
-            if leaf.schema.get("type") == "string" and not leaf.schema.keys() & {"format", "pattern"}:
-                yield from (filled(template, leaf, word) for word in names(endpoint.handler)[:MAX_WORDS])
-
     def _guesses(self, template: Template, endpoint: Endpoint) -> Iterator[dict[Leaf, Any]]:
         """Values for the references, and for what may be one by its name, the likeliest combinations first."""
         options: list[list[tuple[int, Leaf, Any]]] = []
@@ -343,17 +361,6 @@ class Calibration:
         for chosen in sorted(combinations, key=lambda one: sum(rank for rank, _, _ in one)):
             yield {leaf: value for _, leaf, value in chosen if value is not None}
 
-    def _reused(self, template: Template) -> dict[Leaf, Any]:
-        """Literals seen before under the same name: a parent's slug, a colleague's address, a version."""
-        newest: dict[str, Any] = {}
-        for seen in self.org.knowledge.values():
-            newest.setdefault(seen.key.lower(), seen.value)
-        return {
-            leaf: newest[leaf.name.lower()]
-            for leaf in template.leaves()
-            if not leaf.reference and leaf.name.lower() in newest and fits(leaf, newest[leaf.name.lower()])
-        }
-
     async def _try_after_siblings(self, endpoint: Endpoint) -> None:
         """A step of a state machine: make a new row, look at it for its tag or take other steps with it, then this."""
         if not endpoint.path_parameters or endpoint.is_read:
@@ -364,7 +371,6 @@ class Calibration:
             for one in self.endpoints
             if one is not endpoint
             and one.path.startswith(stem)
-            and not one.removes
             and one.method != "GET"
             and self.learned[one.name].works
         ]

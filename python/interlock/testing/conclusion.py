@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from interlock.testing.oracles import ORACLES
 from interlock.testing.report import Report
+from interlock.testing.story import MATRIX
 from interlock.testing.verdicts import Vacuous
 
 if TYPE_CHECKING:
@@ -14,9 +16,9 @@ if TYPE_CHECKING:
 _FILES = "(StaticFiles)"
 
 
-def conclude(session: Session, report: Report) -> None:
-    """Add the vacuous parts and the notes."""
-    _endpoints_without_success(session, report)
+def conclude(session: Session, report: Report, played: Collection[str]) -> None:
+    """Add the vacuous parts and the notes, for a run that was to play ``played``."""
+    _endpoints_without_success(session, report, played)
     _discovery(session, report)
     _positive_control(session, report)
     _time(session, report)
@@ -25,25 +27,27 @@ def conclude(session: Session, report: Report) -> None:
     _declarations(session, report)
 
 
-def _endpoints_without_success(session: Session, report: Report) -> None:
-    covered = report.coverage
+def _endpoints_without_success(session: Session, report: Report, played: Collection[str]) -> None:
+    covered, everything = report.coverage, MATRIX in played
     for endpoint in session.endpoints:
         if covered.succeeded.get(endpoint.name) or report.leaks:
             continue
-        works = session.learned[endpoint.name].works
-        if works and endpoint.name not in session.options.vacuous:
-            report.notes.append(f"{endpoint.name} was not reached: raise max_examples")
-            continue
+        once = session.learned[endpoint.name].works
+        if once and (session.cut_short or not (everything or endpoint.name in played)):
+            continue  # it was not its turn: if for want of time, the run itself is vacuous
         declared = session.options.vacuous.get(endpoint.name)
         if declared is not None:
             report.notes.append(f"{endpoint.name} is declared vacuous: {declared}")
             continue
         last = covered.last_failure.get(endpoint.name, "never sent")
+        advice = f"give it what it needs with overrides={{{endpoint.name!r}: …}}, or declare it vacuous={{…: reason}}"
         report.vacuous.append(
             Vacuous(
                 endpoint.name,
-                f"never succeeded for its own org (last: {last[:160]})",
-                f"give it what it needs with overrides={{{endpoint.name!r}: …}}, or declare it vacuous={{…: reason}}",
+                f"succeeded while it was explored, but not with two orgs (last: {last[:160]})"
+                if once
+                else f"never succeeded for its own org (last: {last[:160]})",
+                f"raise max_examples= or max_seconds=, or {advice}" if once else advice,
             )
         )
 
@@ -74,7 +78,7 @@ def _discovery(session: Session, report: Report) -> None:
 
 def _positive_control(session: Session, report: Report) -> None:
     plants = any(
-        leaf.place == "body" and not leaf.reference and not leaf.numeric
+        leaf.place == "body" and not leaf.reference and not leaf.numeric and not leaf.decimal
         for one in session.learned.values()
         for leaf in (one.template.leaves() if one.works else ())
     )

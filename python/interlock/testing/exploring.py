@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from interlock.testing.exchange import Request
-from interlock.testing.listening import converse, listen
+from interlock.testing.listening import converse, listen, overhear
 from interlock.testing.routes import Endpoint
 from interlock.testing.variations import vary
 
@@ -21,8 +22,7 @@ async def explore_everything(story: Story) -> None:
     """Follow links, overlap reads, listen while the other writes, and ask everything otherwise."""
     await _follow_links(story)
     await _overlap(story)
-    for endpoint in story.endpoints:
-        await _open(story, endpoint)
+    await _open(story, story.endpoints)
     for endpoint in [*story.readable(), *story.seed_order]:
         await vary(story, endpoint)
 
@@ -30,7 +30,7 @@ async def explore_everything(story: Story) -> None:
 async def explore(story: Story, endpoint: Endpoint) -> None:
     """The same for one endpoint."""
     if endpoint.websocket or story.world.learned[endpoint.name].streams:
-        await _open(story, endpoint)
+        await _open(story, [endpoint])
     elif endpoint.is_read:
         await _after_failure(story, endpoint)
         await vary(story, endpoint)
@@ -64,12 +64,14 @@ async def _overlap(story: Story) -> None:
         )
 
 
-async def _open(story: Story, endpoint: Endpoint) -> None:
-    learned = story.world.learned[endpoint.name]
-    if learned.works and (endpoint.websocket or learned.streams):
-        await listen(story, endpoint)
-    if learned.works and endpoint.websocket:
-        await converse(story, endpoint)
+async def _open(story: Story, endpoints: Sequence[Endpoint]) -> None:
+    """Listen to those of the endpoints that stream, and talk to sockets."""
+    working = [one for one in endpoints if story.world.learned[one.name].works]
+    await listen(story, [one for one in working if one.websocket or story.world.learned[one.name].streams])
+    for endpoint in working:
+        if endpoint.websocket:
+            await converse(story, endpoint)
+            await overhear(story, endpoint)
 
 
 async def _after_failure(story: Story, endpoint: Endpoint) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from interlock.errors import IsolationLeak
 from interlock.testing.exchange import Exchange
@@ -25,8 +25,13 @@ def leak(
     evidence: str = "",
     literal: bytes | None = None,
     also: Iterable[Exchange] = (),
-) -> NoReturn:
-    """Raise the finding. ``also`` are the exchanges that planted it or that it was compared with."""
+) -> None:
+    """Raise the finding, unless the endpoint shows everybody the same by design.
+
+    ``also`` are the exchanges that planted it or that it was compared with.
+    """
+    if world.is_shared(exchange.endpoint):
+        return  # and the example goes on: the endpoints behind it are not declared
     relevant = [exchange, *also]
     if literal is not None:
         source = next((one for one in world.exchanges if literal in one.response.content.lower()), None)

@@ -18,7 +18,8 @@ from interlock.errors import HarnessError, IsolationLeak
 from interlock.testing.layers import Layer, layers
 from interlock.testing.play import Play
 from interlock.testing.report import Report
-from interlock.testing.session import MATRIX, Plan, Session, SessionOptions
+from interlock.testing.session import Plan, Session, SessionOptions
+from interlock.testing.story import MATRIX
 from interlock.testing.verdicts import Leak, Shared
 from interlock.testing.world import OutOfTime
 
@@ -160,7 +161,8 @@ class IsolationHarness:
             session = self._open(deadline)
             session.begin_run(chosen, deadline)
             report = Report(chosen, [one.name for one in session.endpoints], session.oracle_titles(), session.coverage)
-            for target, examples in share(session.targets(chosen)):
+            shares = share(session.targets(chosen))
+            for target, examples in shares:
                 found = None if _is_past(deadline) else _search(session, target, examples, chosen, deadline)
                 if found is not None:
                     report.leaks.append(found)
@@ -169,7 +171,7 @@ class IsolationHarness:
                 elif _is_past(deadline):
                     report.notes.append(f"stopped after {max_seconds:g} s: {target} and what follows was not finished")
                     break
-            session.conclude(report)
+            session.conclude(report, [target for target, _ in shares])
             report.seconds = time.monotonic() - started
             return report
         finally:

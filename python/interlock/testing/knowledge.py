@@ -23,7 +23,7 @@ MAX_TEXT, MAX_LINKS = 100_000, 20
 GIVEN, SECRET = "create_org", "headers_for"
 SECRET_NAMES = ("token", "access_token", "api_key", "apikey", "auth", "auth_token", "jwt", "session", "session_id")
 _STEM = re.compile(r"(?:_|-)?(?:u?ids?|uuids?|ulids?|pk|refs?|slug|handle|token|hash|no|number|code)$", re.IGNORECASE)
-_IDENTITY = frozenset({"id", "uid", "uuid", "ulid", "pk", "slug", "key", "ref", "handle", "reference", "code", "_id"})
+IDENTITY = frozenset({"id", "uid", "uuid", "ulid", "pk", "slug", "key", "ref", "handle", "reference", "code", "_id"})
 _HREF = re.compile(r"""(?:href|src|action)=["']([^"'<>]+)["']""")
 _LINK = re.compile(r"<([^<>]+)>")
 
@@ -112,6 +112,11 @@ class Knowledge:
         scored.sort(key=lambda entry: (-entry[0], _otherwise_written(leaf, entry[2].value), -entry[1]))
         return [seen for _, _, seen in scored]
 
+    @staticmethod
+    def likeness(leaf: Leaf, endpoint: Endpoint, seen: Observation, best: Observation) -> float:
+        """How likely ``seen`` fills the leaf, where ``best`` is 1."""
+        return _likelihood(leaf, endpoint, seen) / max(_likelihood(leaf, endpoint, best), 1)
+
     def latest(self, source: tuple[str, str], leaf: Leaf) -> Observation | None:
         """The newest value from that endpoint and path."""
         for seen in reversed(self._seen):
@@ -119,13 +124,21 @@ class Knowledge:
                 return seen
         return None
 
+    def literals(self, leaves: Iterable[Leaf]) -> dict[Leaf, Any]:
+        """What was seen before under the same name, by leaf: a parent's slug, a colleague's address, a version."""
+        newest: dict[str, Any] = {}
+        for seen in self.values():
+            newest.setdefault(seen.key.lower(), seen.value)
+        named = ((leaf, newest.get(leaf.name.lower())) for leaf in leaves if not leaf.reference)
+        return {leaf: value for leaf, value in named if value is not None and fits(leaf, value)}
+
     def identities(self) -> Iterator[tuple[str, str]]:
         """The places that give out an id of something, by what they call it."""
-        return ((seen.endpoint, seen.path) for seen in self._seen if seen.key.lower() in _IDENTITY)
+        return ((seen.endpoint, seen.path) for seen in self._seen if seen.key.lower() in IDENTITY)
 
     def first(self, value: Any) -> tuple[str, str] | None:
         """Where the value was first given out as the id of something."""
-        identities = (seen for seen in self._seen if seen.key.lower() in _IDENTITY and str(seen.value) == str(value))
+        identities = (seen for seen in self._seen if seen.key.lower() in IDENTITY and str(seen.value) == str(value))
         return next(((seen.endpoint, seen.path) for seen in identities), None)
 
     def values(self) -> Iterator[Observation]:
@@ -171,15 +184,15 @@ def _score(place: str, name: str, uuid: bool, asked: str, source: str, key: str,
     score = 0
     if place == "path":
         collection = asked.split("{" + name)[0].rstrip("/")
-        if path.rstrip("/") == collection and (key in _IDENTITY or key == wanted):
+        if path.rstrip("/") == collection and (key in IDENTITY or key == wanted):
             score += 12
-        elif path.startswith(collection) and (key in _IDENTITY or key == wanted):
+        elif path.startswith(collection) and (key in IDENTITY or key == wanted):
             score += 3
         elif path.startswith(collection) and not sent:
             score += 1 + uuid  # whatever the field is called: this collection gave it out
-    if key == wanted and wanted not in _IDENTITY:
+    if key == wanted and wanted not in IDENTITY:
         score += 10
-    elif wanted in key.split("_") and wanted not in _IDENTITY and not sent:
+    elif wanted in key.split("_") and wanted not in IDENTITY and not sent:
         score += 5  # a next_cursor is a cursor
     about = stem(name)
     subject = singular(
@@ -187,7 +200,7 @@ def _score(place: str, name: str, uuid: bool, asked: str, source: str, key: str,
     )
     if (
         about
-        and key in _IDENTITY
+        and key in IDENTITY
         and (about == subject or (about.endswith(subject) and subject) or subject.endswith(about))
     ):
         score += 8
@@ -197,9 +210,9 @@ def _score(place: str, name: str, uuid: bool, asked: str, source: str, key: str,
         score += 4
     if source == GIVEN and key == wanted:
         score += 6
-    elif source == GIVEN and key in _IDENTITY and about and not score:
+    elif source == GIVEN and key in IDENTITY and about and not score:
         score += 5 if place == "path" else 0
-    if key in _IDENTITY:
+    if key in IDENTITY:
         score += 1  # the id of something, at least
         score += 2 if subject and subject in map(singular, asked.split("/")) else 0  # of what the endpoint is about
     if score and method == "POST":

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from interlock.testing.attacks import is_id
 from interlock.testing.mined import names, uses
-from interlock.testing.payloads import REFERENCE
+from interlock.testing.payloads import REFERENCE, Leaf
 from interlock.testing.routes import Endpoint
 
 if TYPE_CHECKING:
@@ -16,26 +18,34 @@ if TYPE_CHECKING:
 
 OPENING_SECONDS, LISTENING_SECONDS = 0.3, 0.6
 MAX_ASKED, MAX_MESSAGES, MAX_OWN_WRITES = 24, 12, 6
+_RECEIVING = ("receive_json", "receive_text", "receive", "iter_json", "iter_text")
+_KINDS = frozenset({"op", "type", "action", "event", "command", "cmd", "method", "kind", "do"})
+_SPOKEN = Leaf("message", "text", "text", {"type": "string"})
 
 
-async def listen(story: Story, endpoint: Endpoint) -> None:
-    """B holds the stream open while A writes, and then writes itself, so that something of its own arrives, too."""
+async def listen(story: Story, endpoints: Sequence[Endpoint]) -> None:
+    """B holds the streams open while A writes, and then writes itself, so that something of its own arrives, too."""
+    if not endpoints:
+        return
     world = story.world
-    request, values, origins = world.prepare(story.b, endpoint)
-    full = world.authorize(story.b, endpoint, request)
-    call = world.transport.start(full)
-    await call.quiet(OPENING_SECONDS)
+    calls = []
+    for endpoint in endpoints:
+        request, values, origins = world.prepare(story.b, endpoint)
+        full = world.authorize(story.b, endpoint, request)
+        calls.append((endpoint, full, values, origins, world.transport.start(full)))
+    await asyncio.gather(*(call.quiet(OPENING_SECONDS) for *_, call in calls))
     for writer in [*story.seed_order, *story.changes]:
         await world.call(story.a, writer, purpose="A writes while B listens")
     for writer in story.seed_order[:MAX_OWN_WRITES]:
         await world.call(story.b, writer, purpose="B writes while it listens")
-    answer = await call.result(LISTENING_SECONDS)
-    world.record(story.b, endpoint, full, answer, values, origins, purpose="B listens while A writes")
+    answers = await asyncio.gather(*(call.result(LISTENING_SECONDS) for *_, call in calls))
+    for (endpoint, full, values, origins, _), answer in zip(calls, answers, strict=True):
+        world.record(story.b, endpoint, full, answer, values, origins, purpose="B listens while A writes")
 
 
 async def converse(story: Story, endpoint: Endpoint) -> None:
     """B sends a socket messages that name what is A's, in the form that its code seems to want."""
-    if not uses(endpoint.handler, "receive_json", "receive_text", "receive", "iter_json", "iter_text"):
+    if not uses(endpoint.handler, *_RECEIVING):
         return
     world = story.world
     await story.seed(story.a)
@@ -45,9 +55,38 @@ async def converse(story: Story, endpoint: Endpoint) -> None:
     await world.send(story.b, endpoint, asked, values, origins, purpose="B asks for what is A's", own=False)
 
 
+async def overhear(story: Story, endpoint: Endpoint) -> None:
+    """B is connected where A is, as far as B may call the place what A calls it; then A speaks."""
+    if not uses(endpoint.handler, *_RECEIVING):
+        return
+    world = story.world
+    said, values, origins = world.prepare(story.a, endpoint)
+    same = {leaf: value for leaf, value in values.items() if str(value) not in story.a.secrets and is_id(value)}
+    request, heard, _ = world.prepare(story.b, endpoint, given=same)
+    full = world.authorize(story.b, endpoint, request)
+    call = world.transport.start(full)
+    await call.quiet(OPENING_SECONDS)
+    text = world.canary(story.a, endpoint, _SPOKEN)
+    spoken = replace(said, messages=tuple(_worded(endpoint, text)))
+    await world.send(story.a, endpoint, spoken, values, origins, purpose="A speaks while B listens", own=False)
+    answer = await call.result(LISTENING_SECONDS)
+    world.record(story.b, endpoint, full, answer, heard, purpose="B listens while A speaks", own=False)
+
+
+def _worded(endpoint: Endpoint, value: str | int) -> Iterator[str]:
+    """Messages that carry the value, in the form that the code of the socket seems to want."""
+    if not uses(endpoint.handler, "receive_json", "iter_json", "loads"):
+        yield str(value)
+        return
+    known = [name for name in names(endpoint.handler) if name.isidentifier()][:MAX_MESSAGES] or ["id"]
+    plain = dict.fromkeys(known, value)
+    yield json.dumps(plain)
+    for key in known:
+        if key.lower() in _KINDS:  # what is to be done is one of the other words
+            yield from (json.dumps({**plain, key: word}) for word in known if word != key)
+
+
 def _messages(story: Story, endpoint: Endpoint) -> Iterator[str]:
-    known = [name for name in names(endpoint.handler) if name.isidentifier()][:MAX_MESSAGES]
-    structured = uses(endpoint.handler, "receive_json", "iter_json", "loads")
     own = {str(seen.value) for seen in story.b.knowledge.values()}
     foreign: dict[tuple[str, str], str | int] = {}
     for seen in story.a.knowledge.values():
@@ -57,4 +96,4 @@ def _messages(story: Story, endpoint: Endpoint) -> Iterator[str]:
             foreign.setdefault((seen.endpoint, seen.path), seen.value)
     wanted = [*list(foreign.values())[:MAX_ASKED], *story.a.names]
     for value in wanted:
-        yield json.dumps(dict.fromkeys(known or ["id"], value)) if structured else str(value)
+        yield from _worded(endpoint, value)

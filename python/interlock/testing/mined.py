@@ -27,6 +27,16 @@ def uses(function: Any, *attributes: str) -> bool:
     return any(name in code.co_names for code in _codes(function) for name in attributes)
 
 
+def reaches(function: Any, *attributes: str) -> bool:
+    """Whether the function, or one of its own package that it calls, mentions one of the attributes."""
+    return any(uses(one, *attributes) for one in _called([function]))
+
+
+def names_within(function: Any) -> list[str]:
+    """The names in the function, then those in the functions of its own package that it calls."""
+    return list(dict.fromkeys(name for one in (function, *_called([function])) for name in names(one)))
+
+
 def looked_up(functions: Iterable[Any]) -> list[str]:
     """What these functions, and those of their own package that they call, may look up outside the body."""
     readers = (one for one in _called(functions) if uses(one, "headers", "query_params", "cookies", "scope"))

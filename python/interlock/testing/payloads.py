@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from interlock.testing.matching import is_decimal
 from interlock.testing.mined import names
 from interlock.testing.models import Schema, resolve
 from interlock.testing.routes import Endpoint
@@ -42,6 +43,18 @@ class Leaf:
     def numeric(self) -> bool:
         """Whether it takes a number that refers to nothing."""
         return not self.reference and self.schema.get("type") in ("integer", "number")
+
+    @property
+    def open_text(self) -> bool:
+        """Whether it takes text of any form."""
+        return self.schema.get("type", "string") == "string" and not self.schema.keys() & {"format", "pattern", "enum"}
+
+    @property
+    def decimal(self) -> bool:
+        """Whether it takes an amount that is written as text, such as ``12.50``."""
+        pattern = self.schema.get("pattern")
+        kind = self.schema.get("format")
+        return kind == "decimal" or (kind is None and pattern is not None and is_decimal(pattern))
 
     @property
     def key(self) -> str:
@@ -123,15 +136,17 @@ class Plain:
 def referring(template: Template, keys: Iterable[str]) -> Template:
     """The template in which the leaves of these keys are references, whatever they are called."""
     wanted = set(keys)
-    return _mapped(template, lambda leaf: replace(leaf, reference=True) if leaf.key in wanted else leaf)
+    return mapped(template, lambda leaf: replace(leaf, reference=True) if leaf.key in wanted else leaf)
 
 
 def filled(template: Template, leaf: Leaf, value: Any) -> Template:
     """The template with a value in the place of a leaf."""
-    return _mapped(template, lambda one: value if one == leaf else one)
+    return mapped(template, lambda one: value if one == leaf else one)
 
 
-def _mapped(template: Template, change: Callable[[Leaf], Any]) -> Template:
+def mapped(template: Template, change: Callable[[Leaf], Any]) -> Template:
+    """The template with something else in the place of each leaf."""
+
     def walk(value: Any) -> Any:
         if isinstance(value, Leaf):
             return change(value)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Coroutine, Mapping
+import time
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from interlock.testing.payloads import Template, TemplateBuilder, referring
 from interlock.testing.report import Report
 from interlock.testing.routes import Discovery, Endpoint, discover
 from interlock.testing.runner import SessionLoop
-from interlock.testing.story import Story
+from interlock.testing.story import MATRIX, Story
 from interlock.testing.strategies import Drawn
 from interlock.testing.transports import HttpTransport, ProtocolTransport, protocol_discovery
 from interlock.testing.truth import Truth
@@ -33,9 +34,9 @@ from interlock.testing.world import Learned, Org, OutOfTime, World
 
 T = TypeVar("T")
 
-MATRIX = "every endpoint"
 PROOFS, ATTACKS = frozenset({"O1", "O2"}), frozenset({"O4", "O6"})
 CONFIRMING_SECONDS = 6.0
+CALIBRATION = 0.4  # of the time of a run, after which it does not try harder
 ORG_ENDPOINT = 1023
 
 
@@ -85,7 +86,7 @@ class Session:
         self.truth: Truth | None = Truth(options.admin, options.tenant_columns) if options.admin else None
         self.discovery: Discovery = protocol_discovery(options.protocol) if options.protocol else discover(options.app)
         self._paths = [one.pattern for one in self.discovery.endpoints]
-        self._public: set[bytes] = set()
+        self._public: set[bytes] | None = None
         self._clocks: set[str] = set()
         self._timed: set[str] = set()
         self.unconfirmed: list[str] = []
@@ -120,7 +121,8 @@ class Session:
         async def another() -> Org:
             return await self.create_org(world, "C")
 
-        calibration = Calibration(world, org, self.endpoints, self._override, another)
+        until = None if self.deadline is None else time.monotonic() + CALIBRATION * (self.deadline - time.monotonic())
+        calibration = Calibration(world, org, self.endpoints, self._override, another, until)
         self._transport.patience = LONG_POLL_SECONDS
         try:
             await calibration.run()
@@ -208,7 +210,8 @@ class Session:
         override = self.options.overrides.get(target)
         learned = self.learned[target]
         template = referring(TemplateBuilder(endpoint, Drawn(data)).build(), learned.sources)
-        if endpoint.body is None or next(undeclared(endpoint), None) is not None:
+        guessed = endpoint.body is None or next(undeclared(endpoint), None) is not None
+        if guessed or learned.template.media_type != template.media_type:
             template = replace(template, body=learned.template.body, media_type=learned.template.media_type)
         if isinstance(override, st.SearchStrategy):
             template.body = data.draw(override)
@@ -249,9 +252,9 @@ class Session:
         """Draw and run one example."""
         self.play(self.draw(data, target))
 
-    def conclude(self, report: Report) -> None:
-        """Judge what was and was not proved."""
-        conclude(self, report)
+    def conclude(self, report: Report, played: Collection[str]) -> None:
+        """Judge what was and was not proved by an example of each of these targets."""
+        conclude(self, report, played)
 
     async def _play(self, plan: Plan, *, restful: bool) -> None:
         await self._reset()
@@ -260,20 +263,15 @@ class Session:
         endpoint = next((one for one in self.endpoints if one.name == plan.target), None)
         template = await self._accepted(world, endpoint, plan.template)
         story = Story(world, self.lasting, self.seed_order, self._oracles(), self.truth, self.create_org, template)
-        world.public |= self._public
+        world.public |= self._public or set()
         story.restful, story.shared = restful, self.options.shared
         story.clocks, story.timed = self._clocks, self._timed
         story.hints = self.discovery.looked_up
-        try:
-            if endpoint is None:
-                await story.matrix()
-            else:
-                await story.focus(endpoint, settle=not self._public)
-        except IsolationLeak as error:
-            declared = self._declaration(getattr(error.leak, "endpoint", ""))
-            if declared is None:
-                raise
-        self._public |= world.public
+        if endpoint is None:
+            await story.matrix()
+        else:
+            await story.focus(endpoint, settle=self._public is None)
+        self._public = (self._public or set()) | world.public
 
     async def new_story(self, watch: Callable[[World, Exchange], None] | None = None) -> Story:
         """Two new orgs without a plot, watched by the oracles or by ``watch``."""
@@ -311,25 +309,23 @@ class Session:
 
         def inspect_all(world: World, exchange: Exchange) -> None:
             for oracle in watchers:
-                try:
-                    oracle.inspect(world, exchange)
-                except IsolationLeak:
-                    if self._declaration(exchange.endpoint) is None:
-                        raise
+                oracle.inspect(world, exchange)
 
         world = World(
             self._transport, self.mint, self.coverage, self.endpoints, self.learned, inspect_all, self._run_seed
         )
         world.earlier = self._calibrated
         world.deadline = self.deadline
+        world.is_shared = self._is_shared
         return world
 
-    def _declaration(self, endpoint: str) -> Shared | None:
+    def _is_shared(self, endpoint: str) -> bool:
+        """Whether what shows at the endpoint is declared; the declaration has then been of use."""
         declared = self.options.shared.get(endpoint)
         if declared is None or declared.expired:
-            return None
+            return False
         self.used_declarations.add(endpoint)
-        return declared
+        return True
 
     # --- orgs
 

@@ -24,6 +24,7 @@ from interlock.testing.world import Org, World, identifiers
 if TYPE_CHECKING:
     from interlock.testing.oracles.base import Oracle
 
+MATRIX = "every endpoint"
 REST_SECONDS, QUIET_SECONDS, MAX_RESTS = 0.1, 0.5, 40
 TICK_SECONDS, LOOKS = 1.1, 6
 
@@ -49,6 +50,7 @@ class Story:
         self.template = template
         self.hints: Sequence[str] = ()
         self.restful = False
+        self.is_matrix = False
         self.clocks: set[str] = set()
         self.timed: set[str] = set()
         self.shared: Collection[str] = ()
@@ -79,6 +81,7 @@ class Story:
 
     async def matrix(self) -> None:
         """B settles; A writes everything; B looks again, with its own ids and with A's."""
+        self.is_matrix = True
         await self.begin()
         await self.settle()
         await self.seed(self.b)
@@ -96,6 +99,7 @@ class Story:
         await explore_everything(self)
         for oracle in self.oracles:
             await oracle.afterwards(self)
+        await self.reach()
 
     async def live(self) -> None:
         """Both write and read everything, with their own ids and with the other's, and nobody compares."""
@@ -153,6 +157,14 @@ class Story:
             if self.world.learned[endpoint.name].prelude:
                 await self.fresh(org, endpoint)
             await self.world.call(org, endpoint, purpose=f"{org.name} changes a row")
+
+    async def reach(self) -> None:
+        """Call what has not succeeded for anybody in this run, once more with rows of its own."""
+        for endpoint in self.endpoints:
+            learned = self.world.learned[endpoint.name]
+            if learned.works and not self.world.coverage.succeeded.get(endpoint.name):
+                await self.fresh(self.a, endpoint)
+                await self.world.call(self.a, endpoint, purpose="A has not succeeded here yet")
 
     @property
     def changes(self) -> list[Endpoint]:
@@ -258,13 +270,14 @@ class Story:
         looks = [await self.snapshot(endpoint) for _ in range(LOOKS if places else 0)]
         return {place for one, other in pairwise(looks) for place in one.changed(other, self.a)}
 
-    async def learn_identifiers(self) -> Snapshot:
+    async def learn_identifiers(self) -> None:
         """Take the identifiers of both orgs' rows from the database: exact, where responses show only some."""
-        found = await self.snapshot()
+        if self.truth is None:
+            return
+        found = await self.truth.identifiers(self.a, self.b)
         for org, other in ((self.a, self.b), (self.b, self.a)):
-            own = found.identifiers.get(org.index, set()) - found.identifiers.get(other.index, set())
+            own = found[org.index] - found[other.index]
             self.world.literals[org.index] |= {one for one in own if one != (other.id or "").lower().encode()}
-        return found
 
     def _needs_a_row(self, endpoint: Endpoint) -> bool:
         """Whether its path names more than the org itself."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from interlock.testing.mined import names, uses
+from interlock.testing.mined import names, names_within, reaches, uses
 from interlock.testing.payloads import Leaf, Template, is_reference
 from interlock.testing.routes import Endpoint
+from interlock.testing.values import TABLES, is_file
 
 MAX_NAMES, MAX_ALONE = 20, 6
 JSON, FORM, MULTIPART = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
@@ -39,6 +41,23 @@ def undeclared(endpoint: Endpoint) -> Iterator[Template]:
         yield Template(body={**plain, name: _leaf(name, 1, _NUMBER)}, media_type=media)
     if media == JSON:
         yield from (Template(body=_listed(name, mined), media_type=media) for name in mined[:MAX_ALONE])
+
+
+def uploads(endpoint: Endpoint, plain: Template) -> Iterator[Template]:
+    """The template with a table in the place of each uploaded file: its columns are the names in the code."""
+    mined = names_within(endpoint.handler)[:MAX_NAMES] if plain.media_type == MULTIPART else []
+    if not mined or not isinstance(plain.body, dict):
+        return
+    table = {name: _leaf(name, position, path="$.file") for position, name in enumerate(mined, 1)}
+    rows = {name: replace(leaf, reference=False) for name, leaf in table.items()}
+    body = {name: rows if isinstance(one, Leaf) and is_file(one) else one for name, one in plain.body.items()}
+    if body != plain.body:
+        yield from (replace(plain, body=body, media_type=f"{MULTIPART}+{kind}") for kind in TABLES)
+
+
+def reads_tables(endpoint: Endpoint) -> bool:
+    """Whether the code takes what is uploaded apart."""
+    return reaches(endpoint.handler, "DictReader", "csv", "splitlines", "loads")
 
 
 def _takes_anything(endpoint: Endpoint) -> bool:

@@ -15,7 +15,9 @@ from urllib.parse import urlencode
 
 from interlock._native import encode_canary
 from interlock.testing.exchange import Request
+from interlock.testing.matching import matching
 from interlock.testing.models import Schema
+from interlock.testing.moments import moment
 from interlock.testing.payloads import Leaf, Template, number, room
 from interlock.testing.routes import Endpoint
 
@@ -31,6 +33,7 @@ _ALPHABETS: dict[Callable[[str], bool], list[str]] = {
     str.islower: list("abcdef"),
 }
 _BOUNDARY = "interlock-part"
+TABLES = {"csv": "text/csv", "json": "application/json", "x-ndjson": "application/x-ndjson"}
 _PLACEHOLDER = re.compile(r"{([^}:]+)(?::[^}]*)?}")
 _FORMATS: dict[str, Callable[[str], str]] = {
     "email": lambda token: f"{token}@example.com",
@@ -41,10 +44,15 @@ _FORMATS: dict[str, Callable[[str], str]] = {
     "byte": lambda token: base64.b64encode(token.encode()).decode(),
     "base64url": lambda token: base64.urlsafe_b64encode(token.encode()).decode(),
     "json-string": json.dumps,
-    "date-time": lambda token: "2031-05-06T07:08:09Z",
-    "date": lambda token: "2031-05-06",
     "time": lambda token: "07:08:09Z",
     "duration": lambda token: "PT1H",
+    "phone": lambda token: f"+4930{int.from_bytes(token[-10:].encode(), 'big') % 10**9:09}",
+    "currency": lambda token: "EUR",
+    "country": lambda token: "DE",
+    "language": lambda token: "en",
+    "time-zone": lambda token: "UTC",
+    "color": lambda token: "#336699",
+    "password": lambda token: f"{token}A1!",
     "ipv4": lambda token: "192.0.2.7",
     "ipv6": lambda token: "2001:db8::7",
     "ipvanyaddress": lambda token: "192.0.2.7",
@@ -92,9 +100,11 @@ class Mint:
 def carry(token: str, leaf: Leaf) -> str:
     """A string that satisfies the leaf's schema and carries the token, or as much of it as fits."""
     schema = leaf.schema
-    formatted = _FORMATS.get(str(schema.get("format", "")))
-    if formatted is not None:
-        return formatted(token)
+    kind = str(schema.get("format", ""))
+    if kind in ("date", "date-time"):
+        return moment(leaf.place, leaf.name, leaf.index, kind)
+    if kind in _FORMATS:
+        return _FORMATS[kind](token)
     if leaf.name.lower().endswith("email"):
         return f"{token}@example.com"
     if "url" in leaf.name.lower() and "maxLength" not in schema:
@@ -106,27 +116,7 @@ def carry(token: str, leaf: Leaf) -> str:
         text = token[:CUT] + token[12:16][-(high - CUT) :] if high > CUT else token[12:16][-high:]
     text = text.ljust(low, "x")
     pattern = schema.get("pattern")
-    return text if pattern is None or re.search(pattern, text) else _matching(pattern, text, low, high)
-
-
-def _matching(pattern: str, text: str, low: int, high: int | None) -> str:
-    unique = str(int.from_bytes(text[-10:].encode(), "big"))[-9:]
-    letters = re.sub(r"[^a-z]", "", text)[-5:]
-    whole = (text.upper(), text.capitalize(), text[:high], "a" + text[1:])
-    words = (letters, letters.upper(), letters[:3].upper(), letters[:2].upper())
-    numbers = (unique, f"+4930{unique}", f"#{unique[:6]}", f"{letters}-{unique}", f"{letters.upper()}-{unique}")
-    candidates = (*whole, *words, *numbers)
-    for candidate in candidates:
-        if re.search(pattern, candidate) and len(candidate) >= low and (high is None or len(candidate) <= high):
-            return candidate
-    return _from_regex(pattern)
-
-
-def _from_regex(pattern: str) -> str:
-    from hypothesis import find, settings
-    from hypothesis import strategies as st
-
-    return find(st.from_regex(pattern), bool, settings=settings(database=None, derandomize=True))
+    return text if pattern is None or re.search(pattern, text) else matching(pattern, text, low, high)
 
 
 def random_reference(leaf: Leaf, source: random.Random, like: Any = None) -> Any:
@@ -192,8 +182,9 @@ def render(endpoint: Endpoint, template: Template, value_of: Callable[[Leaf], An
 
 def encode_body(value: Any, media_type: str) -> tuple[str, bytes]:
     """Content type and bytes of a filled body."""
-    if media_type == "multipart/form-data":
-        return f"{media_type}; boundary={_BOUNDARY}", _multipart(value)
+    if media_type.startswith("multipart/form-data"):
+        plain, _, table = media_type.partition("+")
+        return f"{plain}; boundary={_BOUNDARY}", _multipart(value, table)
     if media_type == "application/x-www-form-urlencoded":
         return media_type, urlencode([pair for name, part in value.items() for pair in _pairs(name, part)]).encode()
     if media_type.endswith("json"):
@@ -205,16 +196,27 @@ def encode_body(value: Any, media_type: str) -> tuple[str, bytes]:
     return media_type, _text(value).encode()
 
 
-def _multipart(value: dict[str, Any]) -> bytes:
+def _multipart(value: dict[str, Any], table: str = "") -> bytes:
+    """``table`` is how a file is written that is a row here: as ``csv``, ``json`` or ``x-ndjson``."""
     parts = []
     for name, item in value.items():
+        if table and isinstance(item, dict):
+            media_type, content = encode_body([item] if table == "json" else item, TABLES[table])
+            parts.append(_part(name, content.decode(), f"rows.{table.removeprefix('x-')}", media_type))
+            continue
         for text in item if isinstance(item, list) else [item]:
             # A plain field is accepted where a file is not, a file only with a name.
             file = isinstance(text, FileText)
-            head = f'Content-Disposition: form-data; name="{name}"'
-            head += f'; filename="{text[:18]}.txt"\r\nContent-Type: text/plain' if file else ""
-            parts.append(f"--{_BOUNDARY}\r\n{head}\r\n\r\n{_text(text)}\r\n")
+            parts.append(
+                _part(name, _text(text), f"{text[:18]}.txt", "text/plain") if file else _part(name, _text(text))
+            )
     return ("".join(parts) + f"--{_BOUNDARY}--\r\n").encode()
+
+
+def _part(name: str, content: str, filename: str = "", media_type: str = "") -> str:
+    head = f'Content-Disposition: form-data; name="{name}"'
+    head += f'; filename="{filename}"\r\nContent-Type: {media_type}' if filename else ""
+    return f"--{_BOUNDARY}\r\n{head}\r\n\r\n{content}\r\n"
 
 
 class FileText(str):

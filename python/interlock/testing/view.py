@@ -28,7 +28,7 @@ async def view(story: Story, org: Org, endpoint: Endpoint) -> Snapshot:
             place = f"{near.name} {key}"
             # A header tells of servers, clocks and allowances; what is the org's own is in the body.
             if not key.startswith("header ") and place not in story.clocks:
-                found.rows[place, org.index] = {repr(value)}
+                found.rows[place, org.index] = repr(value)
     return found
 
 

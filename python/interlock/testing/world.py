@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -108,6 +109,8 @@ class World:
         self.earlier: World | None = None
         self.inspect = inspect
         self.deadline: float | None = None
+        self.succeeded: Counter[tuple[int, str]] = Counter()
+        self.is_shared: Callable[[str], bool] = lambda endpoint: False
 
     # --- orgs
 
@@ -184,6 +187,8 @@ class World:
         if leaf.numeric:
             made = self.mint.number((endpoint.name, leaf.key), leaf.schema, extreme=org is self.orgs[0])
             return int(made) if leaf.schema["type"] == "integer" else made
+        if leaf.decimal:
+            return f"{self.mint.number((endpoint.name, leaf.key), {}, extreme=org is self.orgs[0]):.2f}"
         token, serial = self.mint.token(org.index, endpoint.index, leaf.index)
         self.planted[serial] = (len(self.exchanges), leaf.key)
         text = carry(token, leaf)
@@ -284,6 +289,8 @@ class World:
         )
         self.exchanges.append(exchange)
         self.coverage.record(exchange, own=own and org is not None)
+        if org is not None and response.ok:
+            self.succeeded[org.index, endpoint.name] += 1
         if org is not None and own:
             org.knowledge.learn(exchange, values or {})
             if response.ok and not endpoint.is_read:

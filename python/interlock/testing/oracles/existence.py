@@ -33,7 +33,7 @@ class ExistenceOracle(Oracle):
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """Compare status, headers and body of foreign and random references."""
         attacks = [*await story.attacker.attacks(endpoint), *await self._searches(story, endpoint)]
-        await self._judge(story, endpoint, attacks)
+        await self._judge(story, endpoint, [*attacks, *await story.attacker.mentions(endpoint)])
 
     async def _judge(self, story: Story, endpoint: Endpoint, attacks: Sequence[Attack]) -> None:
         for attack in attacks:

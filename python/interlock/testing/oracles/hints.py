@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import ClassVar
 
+from interlock.testing.attacks import invalid
 from interlock.testing.compare import caused, facts, said
 from interlock.testing.exchange import Exchange, Request
 from interlock.testing.finding import leak
@@ -139,6 +140,8 @@ class HintOracle(Oracle):
         changed = [place for place in settled.changed(touched, story.a) if place not in noise]
         restless = await story.restless(endpoint, changed)
         await self._judge_rows(story, [place for place in changed if place not in restless], hinted)
+        if all(invalid(one.response) for one in (before, hinted, after)):
+            return
         sent = [nobody, nobody_else, of_a]
         three = [facts(one.response, sent) for one in (before, hinted, after)]
         keys = sorted(caused(*three), key=lambda key: key != "status")

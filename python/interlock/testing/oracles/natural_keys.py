@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from interlock.testing.compare import caused, facts, said
 from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
+from interlock.testing.payloads import Leaf, middle, room
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import Story
 
+MANY = 50
 REPEATED = 3  # what is one of two at random looks noticed in one round of four
 
 
@@ -58,15 +61,20 @@ class NaturalKeyOracle(Oracle):
         )
 
     async def _round(self, story: Story, endpoint: Endpoint) -> _Round:
-        async def write(org: str, given: dict | None = None, purpose: str = "") -> Exchange:  # type: ignore[type-arg]
+        template = story.template or story.world.learned[endpoint.name].template
+        # Of a few numbers B's own are all alike and A's another: what is reckoned from them would differ, too.
+        few = {leaf: middle(leaf.schema) for leaf in template.leaves() if leaf.numeric and room(leaf.schema) < MANY}
+
+        async def write(org: str, content: Mapping[Leaf, Any], purpose: str = "") -> Exchange:
             writer = story.a if org == "A" else story.b
             await story.fresh(writer, endpoint)
-            return await story.world.call(writer, endpoint, template=story.template, given=given, purpose=purpose)
+            given = {**few, **content}
+            return await story.world.call(writer, endpoint, template=template, given=given, purpose=purpose)
 
-        own = await write("B", purpose="B writes something else")
-        written = await write("A", purpose="A writes")
+        own = await write("B", {}, "B writes something else")
+        written = await write("A", {}, "A writes")
         content = {leaf: value for leaf, value in written.values.items() if not leaf.reference}
         copied = await write("B", content, "B writes the same content as A")
-        other = await write("B", purpose="B writes something else")
+        other = await write("B", {}, "B writes something else")
         noticed = caused(*(facts(one.response) for one in (own, copied, other))) if content else []
         return _Round(written, own, copied, frozenset(noticed))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from interlock.testing.compare import Facts, facts, said, stepped
+from interlock.testing.compare import Facts, caused, facts, said, stepped
 from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
@@ -16,8 +16,10 @@ from interlock.testing.payloads import REFERENCE, Template, middle
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import TICK_SECONDS, Story
 from interlock.testing.variations import asks_for_nothing
+from interlock.testing.world import Org
 
 QUIET_READINGS, MAX_QUIET_SECONDS = 10, 4.0
+PASSES, LEAD, MAX_PASSING = 3, 3, 12
 TURNS = 3  # of A's numbers one is larger than all before it, the next smaller
 
 
@@ -45,8 +47,26 @@ class NonInterferenceOracle(Oracle):
             third = await _ask_each(story, asked, "B asks after A wrote")
             for endpoint in asked:
                 story.world.coverage.count(self.code, endpoint.name)
-                if stepped(self._first[endpoint.name], self._second[endpoint.name], third[endpoint.name]):
-                    await self._confirm(story, endpoint)
+            moved = [one for one in asked if stepped(self._first[one.name], self._second[one.name], third[one.name])]
+            for endpoint in await self._moved_again(story, moved):
+                await self._confirm(story, endpoint)
+        await self._ranks(story)
+
+    async def _moved_again(self, story: Story, asked: Sequence[Endpoint]) -> list[Endpoint]:
+        """Those that move once more when A writes, asked by turns, so that B's own requests tell on all alike."""
+        if not asked:
+            return []
+        calm, second, third = [await _ask_each(story, asked, "B asks again before A writes") for _ in range(3)]
+        for writer in [*story.seed_order, *story.changes] * TURNS:
+            await story.world.call(story.a, writer, purpose="A writes")
+        last = await _ask_each(story, asked, "B asks again after A wrote")
+
+        def steps(name: str) -> set[str]:
+            return {*stepped(second[name], third[name], last[name])} - {
+                *stepped(calm[name], second[name], third[name])
+            }
+
+        return [one for one in asked if steps(one.name)]
 
     async def _confirm(self, story: Story, endpoint: Endpoint) -> None:
         writers = [*story.seed_order, *story.changes]
@@ -55,6 +75,43 @@ class NonInterferenceOracle(Oracle):
             return  # a clock, or a counter of something else
         for writer in writers:
             await self._blame(story, endpoint, writer)
+
+    async def _ranks(self, story: Story) -> None:
+        """A's place among all moves only when A comes to have more than B."""
+        behind = await _ask_each(story, story.readable(), "B asks while A may have less")
+        await _pass(story, story.a, story.b)
+        ahead = await _ask_each(story, story.readable(), "B asks when A has more")
+        for endpoint in story.readable():
+            first, second = self._first[endpoint.name], self._second[endpoint.name]
+            moved = {*stepped(behind[endpoint.name], behind[endpoint.name], ahead[endpoint.name])}
+            moved -= {*caused(first, second, first)}  # what was not the same twice before
+            if moved and (moved := moved - await _restless(story, endpoint, 0.0)):
+                await self._overtake(story, endpoint, moved)
+
+    async def _overtake(self, story: Story, endpoint: Endpoint, noticed: set[str]) -> None:
+        """Whether the endpoint moves each time that A comes to have more than B, as a rank does."""
+        rounds: list[_Step] = []
+        for _ in range(PASSES):
+            await _pass(story, story.b, story.a)
+            rounds.append(await _step(story, endpoint, [], lambda: _pass(story, story.a, story.b)))
+            noticed &= rounds[-1].moved
+            if not noticed:
+                return
+        noticed -= await _restless(story, endpoint, max(one.seconds for one in rounds))
+        if not noticed:
+            return
+        last, key = rounds[-1], min(noticed)
+        leak(
+            story.world,
+            self,
+            last.after,
+            surface=key,
+            message=(
+                f"B's {key} goes from {said(facts(last.before.response), key)} to "
+                f"{said(facts(last.after.response), key)} whenever A comes to have more than B"
+            ),
+            also=[last.before],
+        )
 
     async def _blame(self, story: Story, endpoint: Endpoint, writer: Endpoint) -> None:
         """Whether the endpoint moves at each of A's writes through ``writer``, and not in the time they take."""
@@ -101,10 +158,29 @@ async def _restless(story: Story, endpoint: Endpoint, seconds: float) -> set[str
     return {key for three in zip(readings, readings[1:], readings[2:], strict=False) for key in stepped(*three)}
 
 
-async def _step(story: Story, endpoint: Endpoint, writers: Sequence[Endpoint]) -> _Step:
+async def _pass(story: Story, behind: Org, ahead: Org) -> None:
+    """Let one org make things until it has more of each kind than the other, less what it may have removed."""
+
+    def made(org: Org, endpoint: Endpoint) -> int:
+        return story.world.succeeded[org.index, endpoint.name]
+
+    for writer in story.seed_order:
+        missing = made(ahead, writer) + LEAD - made(behind, writer)
+        for _ in range(min(missing, MAX_PASSING)):
+            await story.world.call(behind, writer, purpose=f"{behind.name} makes more than {ahead.name} has")
+
+
+async def _step(
+    story: Story,
+    endpoint: Endpoint,
+    writers: Sequence[Endpoint],
+    act: Callable[[], Awaitable[None]] | None = None,
+) -> _Step:
     readings = [await _ask(story, endpoint) for _ in range(3)]
     started = time.monotonic()
     writes = [await story.world.call(story.a, writer, purpose="A writes") for writer in writers]
+    if act is not None:
+        await act()
     seconds = time.monotonic() - started
     last = await _ask(story, endpoint)
     calm, second, third = (_facts(story, endpoint, one) for one in readings)

@@ -1,0 +1,35 @@
+"""What a plain text is likely to be, by its name: an amount, a day, a telephone number, a currency."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from interlock.testing.payloads import Leaf, Template, mapped
+
+_FORMATS = {
+    "decimal": r"price|amount|total|cost|fee|sum|salary|budget|balance|value|rate|tax|discount",
+    "date-time": r"\w*_at|timestamp|\w*time",
+    "date": r"date|day|\w*_on|\w*_date|birth\w*|dob|from|to|since|until|before|after|starts?|ends?|deadline|due|"
+    r"expires|arriv\w+|depart\w+|valid_\w+",
+    "phone": r"\w*phone\w*|mobile|fax|tel",
+    "currency": r"\w*currency",
+    "country": r"\w*country(?:_code)?",
+    "language": r"lang|language|locale",
+    "time-zone": r"tz|time_?zone",
+    "color": r"\w*colou?r",
+}
+_KNOWN = [(kind, re.compile(words, re.IGNORECASE)) for kind, words in _FORMATS.items()]
+
+
+def likely(template: Template) -> Template:
+    """The template in which texts that the model says nothing of have the form that their names suggest."""
+    return mapped(template, _formed)
+
+
+def _formed(leaf: Leaf) -> Leaf:
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", leaf.name)
+    kind = next((kind for kind, words in _KNOWN if words.fullmatch(name)), None) if leaf.open_text else None
+    if kind is None or leaf.reference or leaf.place == "path":
+        return leaf
+    return replace(leaf, schema={**leaf.schema, "format": kind})
