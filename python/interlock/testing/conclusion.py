@@ -78,7 +78,7 @@ def _discovery(session: Session, report: Report) -> None:
 
 def _positive_control(session: Session, report: Report) -> None:
     plants = any(
-        leaf.place == "body" and not leaf.reference and not leaf.numeric and not leaf.decimal
+        leaf.place == "body" and leaf.told_apart
         for one in session.learned.values()
         for leaf in (one.template.leaves() if one.works else ())
     )

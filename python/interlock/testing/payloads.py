@@ -57,6 +57,12 @@ class Leaf:
         return kind == "decimal" or (kind is None and pattern is not None and is_decimal(pattern))
 
     @property
+    def told_apart(self) -> bool:
+        """Whether what is put there can be recognised: a text, and neither an amount nor a day."""
+        plain = not self.reference and not self.numeric and not self.decimal
+        return plain and self.schema.get("format") not in ("date", "date-time")
+
+    @property
     def key(self) -> str:
         """Where it is, as reports say it: ``path person_id``, ``body $.owner_id``."""
         return f"{self.place} {self.path if self.place == 'body' else self.name}"
