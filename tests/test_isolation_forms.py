@@ -14,6 +14,8 @@ from fastapi import Depends, FastAPI, File, Header, HTTPException, UploadFile
 from pydantic import BaseModel, Field, model_validator
 
 from interlock.testing import IsolationHarness
+from interlock.testing.compare import facts
+from interlock.testing.exchange import Response
 from interlock.testing.matching import is_decimal, matching
 
 tenants = itertools.count(1)
@@ -110,3 +112,15 @@ def test_texts_match_their_pattern_and_differ(pattern: str) -> None:
     assert all(re.search(pattern, one) for one in made)
     assert made[0] != made[1]
     assert is_decimal(pattern) is pattern.endswith(r"\.\d{2}$")
+
+
+def test_what_is_made_of_a_part_of_the_request_is_an_echo_and_what_is_added_to_it_is_not() -> None:
+    sent = "@qz7kaaaealabaabf2g #2630 @ws_f676a244a7"
+
+    def slug(text: str) -> object:
+        return facts(Response(201, (), f'{{"slug": "{text}"}}'.encode()), [sent])["$.slug"]
+
+    assert slug("qz7kaaaealabaabf2g2630wsf6") == "<sent>"
+    assert slug("qz7kaaaealabaabf2g-2630") == "<sent>"
+    assert slug("qz7kaaaealabaabf2g-2630-7") != "<sent>"
+    assert slug("--------") == "--------"

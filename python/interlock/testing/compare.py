@@ -16,10 +16,11 @@ from interlock.testing.exchange import Response
 
 Facts = dict[str, Any]
 
-MAX_FACTS = 3000
+MAX_FACTS, MIN_DERIVED = 3000, 8
 _CANARY = re.compile(r"qz7k[a-z2-7]{4,14}", re.IGNORECASE)
 _LINE = re.compile(r"\r?\n|(?<=>)(?=<)")  # of text, or an element: one that tells the time says nothing of the others
 _VOLATILE_HEADERS = frozenset({"date", "server", "content-length", "x-process-time", "x-response-time", "set-cookie"})
+_SEPARATORS = re.compile(r"[\W_]+")
 _MISSING = object()
 
 
@@ -29,10 +30,14 @@ def facts(response: Response, replaced: Iterable[str] = (), *, plain: bool = Tru
     With ``plain``, canaries are all the same: what a text is made of says nothing, where it stands may.
     """
     known = sorted({text for text in replaced if len(text) >= 3}, key=len, reverse=True)
+    squeezed = [_squeezed(text) for text in known if len(text) >= MIN_DERIVED]
 
     def simple(text: str) -> str:
         if not plain:
             return text
+        bare = _squeezed(text)
+        if len(bare) >= MIN_DERIVED and any(bare in one for one in squeezed):
+            return "<sent>"  # made of a part of it, such as a slug
         for value in known:
             text = text.replace(value, "<sent>")
         return _CANARY.sub("<canary>", text)
@@ -96,6 +101,10 @@ def said(found: Facts, key: str) -> str:
     """A fact, short."""
     value = found.get(key, _MISSING)
     return "absent" if value is _MISSING else repr(value)[:120]
+
+
+def _squeezed(text: str) -> str:
+    return _SEPARATORS.sub("", text).lower()
 
 
 def _is_number(value: Any) -> bool:
