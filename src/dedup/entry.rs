@@ -5,35 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::LifecycleState;
-
-/// The key of an entry: a UUID of version 8 (RFC 9562, section 5.8) whose last byte selects the shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Id(u128);
-
-impl Id {
-    /// An id from random bits, a number that is never used twice with them, and the shard's selector.
-    pub(super) fn new(random: u64, number: u64, selector: u8) -> Self {
-        let version_and_variant = (8_u128 << 76) | (0b10_u128 << 62);
-        let high = u128::from(random & !0xF000) << 64;
-        let low = u128::from((number & ((1 << 54) - 1)) << 8) | u128::from(selector);
-        Self(high | low & !(0b11 << 62) | version_and_variant)
-    }
-
-    /// The id with these 128 bits, which may be nobody's.
-    pub fn from_bits(bits: u128) -> Self {
-        Self(bits)
-    }
-
-    /// Its 128 bits.
-    pub fn bits(self) -> u128 {
-        self.0
-    }
-
-    pub(super) fn selector(self) -> u8 {
-        self.0.to_le_bytes()[0]
-    }
-}
+use super::{Id, LifecycleState};
 
 /// Whose proposals are of which kind; shared by all of them.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -74,7 +46,12 @@ impl Proposed {
 
     /// Its logical keys.
     pub fn logical_keys(&self) -> impl Iterator<Item = &str> {
-        self.texts.before_label().split_terminator('\0')
+        self.key_bytes().map(text)
+    }
+
+    /// Its logical keys, which need not be read as text to be told apart.
+    pub(super) fn key_bytes(&self) -> impl Iterator<Item = &[u8]> {
+        self.texts.keys().split_inclusive(|byte| *byte == 0).map(|key| &key[..key.len() - 1])
     }
 
     /// The proposer's label.
@@ -99,8 +76,11 @@ impl Texts {
     ) -> Option<Self> {
         let mut joined = SmallVec::new();
         for key in logical_keys {
-            for piece in key.as_ref().split('\0') {
-                joined.extend_from_slice(piece.as_bytes());
+            let key = key.as_ref().as_bytes();
+            if key.contains(&0) {
+                joined.extend(key.iter().copied().filter(|byte| *byte != 0));
+            } else {
+                joined.extend_from_slice(key);
             }
             joined.push(0);
         }
@@ -110,26 +90,24 @@ impl Texts {
         Some(Self { joined, keys, labelled: display_id.is_some() })
     }
 
-    fn before_label(&self) -> &str {
-        text(self.joined.get(..self.keys as usize))
+    fn keys(&self) -> &[u8] {
+        &self.joined[..self.keys as usize]
     }
 
     fn label(&self) -> &str {
-        text(self.joined.get(self.keys as usize..))
+        text(&self.joined[self.keys as usize..])
     }
 }
 
-fn text(bytes: Option<&[u8]>) -> &str {
-    bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }
 
 /// As many bytes of text as fill an entry up to three lines of the cache.
 const INLINE: usize = 31;
 
-/// One proposal and where it stands: all of it in three neighbouring lines of the cache, so that a look at one of a
-/// million waits for memory once.
+/// One proposal and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[repr(align(64))]
 pub struct Entry {
     pub(super) proposed: Proposed,
     /// Where it stands.
@@ -174,6 +152,7 @@ impl Entry {
 }
 
 /// A logical key without its verb: the object and scope that related proposals share.
-pub(super) fn target_of(logical_key: &str) -> &str {
-    logical_key.split_once(':').map_or(logical_key, |(_, target)| target)
+pub(super) fn target_of(logical_key: &[u8]) -> &[u8] {
+    let colon = logical_key.iter().position(|byte| *byte == b':');
+    colon.map_or(logical_key, |at| &logical_key[at + 1..])
 }

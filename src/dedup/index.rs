@@ -1,16 +1,16 @@
 //! The index: at most one proposal in flight for each (org, kind, identity), decided under one lock of one shard.
 
 use std::collections::BTreeSet;
-use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use foldhash::quality::RandomState;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::entry::{Entry, Id, Proposed, Texts, target_of};
+use super::entry::{Entry, Proposed, Texts, target_of};
 use super::identity::CANON_VERSION;
+use super::ids::{Id, Ids};
 use super::neighbours::{Neighbours, Place};
-use super::shard::{Key, Shard};
+use super::shard::{Hashed, Key, Shard};
 use super::{IndexError, LifecycleState};
 
 const MAX_SHARDS: usize = 8;
@@ -86,23 +86,23 @@ pub struct Index {
     neighbours: Neighbours,
     in_flight: AtomicUsize,
     numbers: AtomicU64,
-    random: u64,
-    rounds: RandomState,
+    ids: Ids,
+    pub(super) hasher: RandomState,
 }
 
 impl Index {
     /// An empty index.
     pub fn new(settings: Settings) -> Self {
         let shards = (settings.capacity / MIN_SHARD).clamp(1, MAX_SHARDS);
+        let hasher = RandomState::default();
         Self {
             settings,
-            shards: (0..shards).map(|_| Mutex::default()).collect(),
+            shards: (0..shards).map(|_| Mutex::new(Shard::new(hasher.clone()))).collect(),
             neighbours: Neighbours::new(shards),
             in_flight: AtomicUsize::new(0),
             numbers: AtomicU64::new(1),
-            // The hasher is seeded afresh, which makes this number as good as a random one.
-            random: RandomState::default().hash_one("index"),
-            rounds: RandomState::default(),
+            ids: Ids::default(),
+            hasher,
         }
     }
 
@@ -124,12 +124,12 @@ impl Index {
         logical_keys: impl FnOnce() -> I,
         now: i64,
     ) -> Result<Decision, IndexError> {
-        let key = candidate.key(candidate.content_hash);
-        let selector = key.selector();
+        let hashed = candidate.key(candidate.content_hash).hashed(&self.hasher);
+        let selector = hashed.key.selector();
         if let Some(decision) = self.collapse_former(candidate, now) {
             return Ok(decision);
         }
-        if let Some(decision) = self.collapse(&mut self.lock(selector), key, |_| true, now) {
+        if let Some(decision) = self.collapse(&mut self.lock(selector), hashed, |_| true, now) {
             return Ok(decision);
         }
         let full = IndexError::Full { capacity: self.settings.capacity };
@@ -137,14 +137,14 @@ impl Index {
         self.reserve(now)?;
         let mut shard = self.lock(selector);
         // Another thread may have proposed the same meanwhile.
-        if let Some(decision) = self.collapse(&mut shard, key, |_| true, now) {
+        if let Some(decision) = self.collapse(&mut shard, hashed, |_| true, now) {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
             return Ok(decision);
         }
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let number = self.next_number();
         let proposed = Proposed {
             content_hash: *candidate.content_hash,
-            id: Id::new(self.random, self.scrambled(number), selector),
+            id: self.ids.id(number, shard.next_slot(), selector),
             first_seen: now,
             number,
             realm: shard.realm(candidate.org, candidate.kind),
@@ -162,7 +162,7 @@ impl Index {
             lease_until: self.settings.lease.map(|lease| now.saturating_add(lease)),
             ended: 0,
         };
-        let near = self.hold(&mut shard, stored.clone())?;
+        let (_, near) = self.hold(&mut shard, hashed, stored.clone())?;
         drop(shard);
         let (cluster, related) = self.neighbours_of(&stored, &near, now);
         Ok(Decision { reason: Reason::New, stored, cluster, related })
@@ -179,7 +179,7 @@ impl Index {
         now: i64,
     ) -> Result<Entry, IndexError> {
         let mut shard = self.lock(id.selector());
-        let slot = shard.find_id(id).ok_or(IndexError::Unknown)?;
+        let slot = self.find(&shard, id).ok_or(IndexError::Unknown)?;
         self.settle(&mut shard, slot, now);
         let entry =
             shard.get(slot).filter(|entry| visible(entry, org)).ok_or(IndexError::Unknown)?;
@@ -196,7 +196,7 @@ impl Index {
     /// The entry with this id, while it is in flight or remembered.
     pub fn get(&self, id: Id, org: Option<&str>, now: i64) -> Option<Entry> {
         let shard = self.lock(id.selector());
-        let entry = shard.get(shard.find_id(id)?)?;
+        let entry = shard.get(self.find(&shard, id)?)?;
         visible(entry, org).then(|| entry.seen_at(now))
     }
 
@@ -228,18 +228,23 @@ impl Index {
         lapsed
     }
 
-    /// Holds an entry that is in flight and already counted, and says what may be near it.
+    /// Holds an entry that is in flight and already counted, and says where it is and what may be near it.
     pub(super) fn hold(
         &self,
         shard: &mut Shard,
+        hashed: Hashed<'_>,
         entry: Entry,
-    ) -> Result<BTreeSet<Place>, IndexError> {
+    ) -> Result<(u32, BTreeSet<Place>), IndexError> {
         let full = IndexError::Full { capacity: self.settings.capacity };
         let slot = shard.insert(entry).ok_or(full)?;
-        shard.point(slot);
-        let Some(entry) = shard.get(slot) else { return Ok(BTreeSet::new()) };
-        let place = Place { number: entry.number, slot, selector: entry.id.selector() };
-        Ok(self.neighbours.join(entry, place, SHOWN))
+        shard.point(hashed, slot);
+        let near =
+            shard.get(slot).map(|entry| self.neighbours.join(entry, entry.place(slot), SHOWN));
+        Ok((slot, near.unwrap_or_default()))
+    }
+
+    fn find(&self, shard: &Shard, id: Id) -> Option<u32> {
+        shard.find_id(id, self.ids.slot(id))
     }
 
     pub(super) fn lock(&self, selector: u8) -> MutexGuard<'_, Shard> {
@@ -279,7 +284,8 @@ impl Index {
         let hashes = [candidate.content_hash, candidate.former_hash?];
         [Reason::InFlight, Reason::Cooldown].into_iter().find_map(|wanted| {
             hashes.into_iter().map(|hash| candidate.key(hash)).find_map(|key| {
-                self.collapse(&mut self.lock(key.selector()), key, |reason| reason == wanted, now)
+                let mut shard = self.lock(key.selector());
+                self.collapse(&mut shard, key.hashed(&self.hasher), |reason| reason == wanted, now)
             })
         })
     }
@@ -288,11 +294,11 @@ impl Index {
     fn collapse(
         &self,
         shard: &mut Shard,
-        key: Key<'_>,
+        hashed: Hashed<'_>,
         counts: impl Fn(Reason) -> bool,
         now: i64,
     ) -> Option<Decision> {
-        let slot = shard.find(key)?;
+        let slot = shard.find(hashed)?;
         self.settle(shard, slot, now);
         let entry = shard.get(slot)?;
         let reason = if entry.state.in_flight() {
@@ -330,25 +336,13 @@ impl Index {
         let changed = changed?.clone();
         if !to.in_flight() {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
-            let place = Place { number: changed.number, slot, selector: changed.id.selector() };
-            self.neighbours.remove(&changed, place);
+            self.neighbours.remove(&changed, changed.place(slot));
             if !(to.cools_down() && self.settings.cooldown.is_some()) {
                 shard.unpoint(slot);
             }
             shard.remember(slot, self.remembered());
         }
         Some(changed)
-    }
-
-    /// A permutation of the numbers below 2^54 (a Feistel network of four rounds), so that an id does not tell a tenant
-    /// how much others propose.
-    fn scrambled(&self, number: u64) -> u64 {
-        const HALF: u64 = (1 << 27) - 1;
-        let (mut left, mut right) = ((number >> 27) & HALF, number & HALF);
-        for round in 0..4_u8 {
-            (left, right) = (right, left ^ (self.rounds.hash_one((round, right)) & HALF));
-        }
-        left << 27 | right
     }
 
     fn neighbours_of(
@@ -369,12 +363,12 @@ impl Index {
             if !entry.state.in_flight() || entry.org() != own.org() {
                 continue;
             }
-            if entry.logical_keys().any(|key| own.logical_keys().any(|other| other == key)) {
+            if entry.key_bytes().any(|key| own.key_bytes().any(|other| other == key)) {
                 cluster.push(entry);
             } else if entry
-                .logical_keys()
+                .key_bytes()
                 .map(target_of)
-                .any(|t| own.logical_keys().map(target_of).any(|o| o == t))
+                .any(|t| own.key_bytes().map(target_of).any(|o| o == t))
             {
                 related.push(entry);
             }

@@ -1,7 +1,6 @@
 //! Which entries in flight act on what: the index of logical keys and of targets.
 
-use std::collections::hash_map::Entry as MapEntry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hash};
 use std::ops::Bound;
 
@@ -9,6 +8,8 @@ use foldhash::quality::RandomState;
 use parking_lot::Mutex;
 
 use super::entry::{Proposed, target_of};
+use super::slab::Slab;
+use super::slots::Slots;
 
 /// Where an entry is. The number tells it from a later one in the same slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +17,13 @@ pub(super) struct Place {
     pub(super) number: u64,
     pub(super) slot: u32,
     pub(super) selector: u8,
+}
+
+impl Proposed {
+    /// Where it is, in this slot.
+    pub(super) fn place(&self, slot: u32) -> Place {
+        Place { number: self.number, slot, selector: self.id.selector() }
+    }
 }
 
 /// Entries of one (org, target), by verb and then by age.
@@ -29,25 +37,27 @@ enum Members {
 /// Maps (org, target) to the entries in flight, under the digests of both and of the verb. A digest may collide, so
 /// what is found is a candidate: the reader compares the texts, which the entry has.
 pub(super) struct Neighbours {
-    shards: Box<[Mutex<HashMap<u64, Members, RandomState>>]>,
+    shards: Box<[Mutex<Targets>]>,
     digests: RandomState,
+}
+
+/// The members of each target, and where they are under its digest.
+#[derive(Default)]
+struct Targets {
+    members: Slab<(u64, Members)>,
+    by_digest: Slots,
 }
 
 impl Neighbours {
     pub(super) fn new(shards: usize) -> Self {
-        let digests = RandomState::default();
-        let shards =
-            (0..shards).map(|_| Mutex::new(HashMap::with_hasher(digests.clone()))).collect();
-        Self { shards, digests }
+        let shards = (0..shards).map(|_| Mutex::default()).collect();
+        Self { shards, digests: RandomState::default() }
     }
 
     pub(super) fn remove(&self, entry: &Proposed, place: Place) {
-        for key in entry.logical_keys() {
+        for key in entry.key_bytes() {
             let (target, verb) = self.digests_of(entry.org(), key);
-            let mut shard = self.shard(target).lock();
-            if shard.get_mut(&target).is_some_and(|members| members.remove(verb, place)) {
-                shard.remove(&target);
-            }
+            self.shard(target).lock().remove(target, verb, place);
         }
     }
 
@@ -55,28 +65,27 @@ impl Neighbours {
     /// another verb: at most `at_most` of each for a key.
     pub(super) fn join(&self, entry: &Proposed, place: Place, at_most: usize) -> BTreeSet<Place> {
         let mut found = BTreeSet::new();
-        for key in entry.logical_keys() {
+        for key in entry.key_bytes() {
             let (target, verb) = self.digests_of(entry.org(), key);
-            match self.shard(target).lock().entry(target) {
-                MapEntry::Vacant(vacant) => {
-                    vacant.insert(Members::One(verb, place));
-                }
-                MapEntry::Occupied(mut members) => {
-                    members.get().near(verb, place.number, at_most, &mut found);
-                    members.get_mut().insert(verb, place);
+            let mut targets = self.shard(target).lock();
+            match targets.members_of(target) {
+                None => targets.add(target, Members::One(verb, place)),
+                Some(members) => {
+                    members.near(verb, place.number, at_most, &mut found);
+                    members.insert(verb, place);
                 }
             }
         }
         found
     }
 
-    fn shard(&self, target: u64) -> &Mutex<HashMap<u64, Members, RandomState>> {
-        // The map inside uses the low bits again, after hashing.
+    fn shard(&self, target: u64) -> &Mutex<Targets> {
+        // The table inside uses the upper bits.
         #[allow(clippy::cast_possible_truncation)]
-        &self.shards[(target >> 32) as usize % self.shards.len()]
+        &self.shards[target as usize % self.shards.len()]
     }
 
-    fn digests_of(&self, org: Option<&str>, key: &str) -> (u64, u32) {
+    fn digests_of(&self, org: Option<&str>, key: &[u8]) -> (u64, u32) {
         let target = target_of(key);
         let verb = &key[..key.len() - target.len()];
         #[allow(clippy::cast_possible_truncation)]
@@ -85,6 +94,32 @@ impl Neighbours {
 
     fn digest(&self, value: impl Hash) -> u64 {
         self.digests.hash_one(value)
+    }
+}
+
+impl Targets {
+    fn slot_of(&self, target: u64) -> Option<u32> {
+        let is_it = |slot| self.members.get(slot).is_some_and(|(digest, _)| *digest == target);
+        self.by_digest.find(target, is_it)
+    }
+
+    fn members_of(&mut self, target: u64) -> Option<&mut Members> {
+        let slot = self.slot_of(target)?;
+        self.members.get_mut(slot).map(|(_, members)| members)
+    }
+
+    fn add(&mut self, target: u64, members: Members) {
+        if let Some(slot) = self.members.insert((target, members)) {
+            self.by_digest.insert(target, slot);
+        }
+    }
+
+    fn remove(&mut self, target: u64, verb: u32, place: Place) {
+        let Some(slot) = self.slot_of(target) else { return };
+        if self.members.get_mut(slot).is_some_and(|(_, members)| members.remove(verb, place)) {
+            self.by_digest.remove(target, slot);
+            self.members.take(slot);
+        }
     }
 }
 

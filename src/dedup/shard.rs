@@ -1,25 +1,39 @@
 //! A part of the index: the entries whose identity selects it, under one lock.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
-use super::Entry;
-use super::entry::{Id, Realm};
+use super::entry::Realm;
+use super::leases::Leases;
 use super::slab::Slab;
+use super::slots::Slots;
+use super::{Entry, Id};
 
 /// What makes two proposals the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key<'a> {
     pub(super) org: Option<&'a str>,
     pub(super) kind: &'a str,
     pub(super) content_hash: &'a [u8; 32],
 }
 
-impl Key<'_> {
+/// A key with its hash, which is wanted more than once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hashed<'a> {
+    pub(super) key: Key<'a>,
+    hash: u64,
+}
+
+impl<'a> Key<'a> {
+    /// With its hash under secret keys, so that nobody can choose contents that collide.
+    pub(super) fn hashed(self, hasher: &RandomState) -> Hashed<'a> {
+        Hashed { key: self, hash: hasher.hash_one((self.content_hash, self.org, self.kind)) }
+    }
+
     /// One byte that every index derives alike, so that the ids of a restored one still lead to their shard (FNV-1a).
     pub(super) fn selector(&self) -> u8 {
         let names = self.org.unwrap_or_default().bytes().chain([0]).chain(self.kind.bytes());
@@ -35,13 +49,18 @@ impl Entry {
     }
 }
 
-#[derive(Default)]
+/// An entry in three neighbouring lines of the cache, so that a look at one of a million waits for memory once.
+#[repr(align(64))]
+struct Lines(Entry);
+
+/// The entries of some keys.
 pub(super) struct Shard {
-    slab: Slab,
+    slab: Slab<Lines>,
     // The entry in flight of each key, or the last ended one that cools down.
-    by_key: HashTable<u32>,
-    by_id: HashTable<u32>,
-    leases: BTreeSet<(i64, u32)>,
+    by_key: Slots,
+    // Those whose id another index gave: its own ids lead to the slot.
+    restored: HashMap<Id, u32, RandomState>,
+    leases: Leases,
     ended: VecDeque<u32>,
     realms: HashTable<Arc<Realm>>,
     purge_realms_at: usize,
@@ -49,6 +68,20 @@ pub(super) struct Shard {
 }
 
 impl Shard {
+    /// An empty one, whose index hashes keys so.
+    pub(super) fn new(hasher: RandomState) -> Self {
+        Self {
+            slab: Slab::default(),
+            by_key: Slots::default(),
+            restored: HashMap::with_hasher(hasher.clone()),
+            leases: Leases::default(),
+            ended: VecDeque::new(),
+            realms: HashTable::new(),
+            purge_realms_at: 0,
+            hasher,
+        }
+    }
+
     pub(super) fn realm(&mut self, org: Option<&str>, kind: &str) -> Arc<Realm> {
         let hash = self.hasher.hash_one((org, kind));
         let same = |realm: &Arc<Realm>| realm.org.as_deref() == org && *realm.kind == *kind;
@@ -67,78 +100,73 @@ impl Shard {
         realm
     }
 
-    pub(super) fn find(&self, key: Key<'_>) -> Option<u32> {
-        self.by_key
-            .find(self.hasher.hash_one(key), |&slot| self.has(slot, |entry| entry.key() == key))
-            .copied()
+    pub(super) fn find(&self, hashed: Hashed<'_>) -> Option<u32> {
+        self.by_key.find(hashed.hash, |slot| self.has(slot, |entry| entry.key() == hashed.key))
     }
 
-    pub(super) fn find_id(&self, id: Id) -> Option<u32> {
-        self.by_id
-            .find(self.hasher.hash_one(id), |&slot| self.has(slot, |entry| entry.id == id))
-            .copied()
+    /// The slot of the entry with this id, which is `slot` if this index gave the id.
+    pub(super) fn find_id(&self, id: Id, slot: u32) -> Option<u32> {
+        if self.has(slot, |entry| entry.id == id) {
+            return Some(slot);
+        }
+        self.restored.get(&id).copied()
     }
 
     pub(super) fn get(&self, slot: u32) -> Option<&Entry> {
-        self.slab.get(slot)
+        self.slab.get(slot).map(|lines| &lines.0)
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.slab.iter()
+        self.slab.iter().map(|lines| &lines.0)
     }
 
-    /// Holds a new entry under its id; [`Shard::point`] puts it under its key. None if there is no slot left.
+    /// The slot that the next entry goes to.
+    pub(super) fn next_slot(&self) -> u32 {
+        self.slab.next()
+    }
+
+    /// Holds a new entry; [`Shard::point`] puts it under its key. None if there is no slot left.
     pub(super) fn insert(&mut self, entry: Entry) -> Option<u32> {
-        let (hash, lease) = (self.hasher.hash_one(entry.id), entry.lease_until);
-        let slot = self.slab.insert(entry)?;
-        self.leases.extend(lease.map(|until| (until, slot)));
-        let (slab, hasher) = (&self.slab, &self.hasher);
-        self.by_id.insert_unique(hash, slot, |&at| {
-            slab.get(at).map_or(0, |entry| hasher.hash_one(entry.id))
-        });
+        let lease = entry.lease_until;
+        let slot = self.slab.insert(Lines(entry))?;
+        let runs = lease_runs(&self.slab);
+        self.leases.change(slot, None, lease, runs);
         Some(slot)
     }
 
-    /// Makes the entry the one that its key finds.
-    pub(super) fn point(&mut self, slot: u32) {
-        let (slab, hasher) = (&self.slab, &self.hasher);
-        let key_of = |at: u32| slab.get(at).map(Entry::key);
-        let Some(key) = key_of(slot) else { return };
-        let found = self.by_key.entry(
-            hasher.hash_one(key),
-            |&at| key_of(at) == Some(key),
-            |&at| key_of(at).map_or(0, |key| hasher.hash_one(key)),
-        );
-        found.insert(slot);
+    /// Notes that the id of an entry is from another index.
+    pub(super) fn note_restored(&mut self, id: Id, slot: u32) {
+        self.restored.insert(id, slot);
+    }
+
+    /// Makes the entry in this slot the one that its key finds.
+    pub(super) fn point(&mut self, hashed: Hashed<'_>, slot: u32) {
+        if let Some(before) = self.find(hashed) {
+            self.by_key.remove(hashed.hash, before);
+        }
+        self.by_key.insert(hashed.hash, slot);
     }
 
     /// Lets the key of the entry find nothing, if it finds this entry.
     pub(super) fn unpoint(&mut self, slot: u32) {
-        let Some(entry) = self.slab.get(slot) else { return };
-        let hash = self.hasher.hash_one(entry.key());
-        if let Ok(found) = self.by_key.find_entry(hash, |&at| at == slot) {
-            found.remove();
-        }
+        let Some(key) = self.get(slot).map(Entry::key) else { return };
+        let hash = key.hashed(&self.hasher).hash;
+        self.by_key.remove(hash, slot);
     }
 
     /// Changes an entry, and keeps its lease in order.
     pub(super) fn change(&mut self, slot: u32, change: impl FnOnce(&mut Entry)) -> Option<&Entry> {
-        let entry = self.slab.get_mut(slot)?;
+        let entry = &mut self.slab.get_mut(slot)?.0;
         let before = entry.lease_until;
         change(entry);
         let after = entry.lease_until;
-        if before != after {
-            self.leases.extend(after.map(|until| (until, slot)));
-            if let Some(until) = before {
-                self.leases.remove(&(until, slot));
-            }
-        }
+        self.leases.change(slot, before, after, lease_runs(&self.slab));
         self.get(slot)
     }
 
     /// The slot whose lease lapsed first, if one has.
-    pub(super) fn first_lapsed(&self, now: i64) -> Option<u32> {
-        self.leases.first().filter(|(until, _)| *until <= now).map(|(_, slot)| *slot)
+    pub(super) fn first_lapsed(&mut self, now: i64) -> Option<u32> {
+        self.leases.first_lapsed(now, lease_runs(&self.slab))
     }
 
     /// Remembers that the entry ended, and forgets the earliest ended ones beyond `remembered`.
@@ -157,10 +185,8 @@ impl Shard {
     }
 
     fn forget(&mut self, slot: u32) {
-        let Some(entry) = self.slab.take(slot) else { return };
-        if let Ok(found) = self.by_id.find_entry(self.hasher.hash_one(entry.id), |&at| at == slot) {
-            found.remove();
-        }
+        let Some(Lines(entry)) = self.slab.take(slot) else { return };
+        self.restored.remove(&entry.id);
     }
 
     fn has(&self, slot: u32, test: impl FnOnce(&Entry) -> bool) -> bool {
@@ -168,14 +194,20 @@ impl Shard {
     }
 }
 
+/// Whether a slot has a lease until then.
+fn lease_runs(slab: &Slab<Lines>) -> impl Fn(i64, u32) -> bool {
+    |until, slot| slab.get(slot).is_some_and(|lines| lines.0.lease_until == Some(until))
+}
+
 #[cfg(test)]
 mod tests {
     use crate::dedup::{Candidate, Index, LifecycleState, Settings};
 
-    /// No table keeps anything of an entry that was forgotten.
+    /// No table keeps anything of an entry that was forgotten, whichever index gave it its id.
     #[test]
     fn tables_forget_what_the_shard_forgets() {
-        let index = Index::new(Settings { lease: Some(9), cooldown: Some(9), capacity: 4 });
+        let settings = Settings { lease: Some(9), cooldown: Some(9), capacity: 4 };
+        let mut index = Index::new(settings);
         for content in 0..100_u8 {
             let candidate = Candidate {
                 org: None,
@@ -186,13 +218,18 @@ mod tests {
                 display_id: None,
             };
             let proposed = index.propose(candidate, Vec::<String>::new, 0);
+            if content % 10 == 0 {
+                let restored = index.snapshot().and_then(|bytes| Index::restored(settings, &bytes));
+                index = restored.unwrap_or_else(|error| panic!("{error}"));
+            }
             let id = proposed.map(|decision| decision.stored.id);
             assert!(id.is_ok_and(|id| {
                 index.transition(id, None, LifecycleState::Cancelled, None, 0).is_ok()
             }));
         }
         let shard = index.lock(0);
-        let sizes = [shard.by_key.len(), shard.by_id.len(), shard.ended.len(), shard.leases.len()];
-        assert_eq!((sizes, shard.entries().count()), ([4, 4, 4, 0], 4));
+        let sizes =
+            [shard.by_key.len(), shard.ended.len(), shard.leases.len(), shard.restored.len()];
+        assert_eq!((sizes, shard.entries().count()), ([4, 4, 0, 0], 4));
     }
 }

@@ -1,61 +1,69 @@
-//! The entries of a shard, by slot.
+//! What a shard holds, by slot.
 
-use super::Entry;
-
-/// Entries of the first chunk. Each of the next has twice as many as the one before, up to [`LARGEST`] doublings: a small
+/// Values of the first chunk. Each of the next has twice as many as the one before, up to [`LARGEST`] doublings: a small
 /// index takes little, and most of a large one lies in large pages. What is not used yet takes no memory.
 const FIRST: usize = 64;
 const LARGEST: u32 = 14;
 
-/// Entries in chunks, so that growing neither moves them nor leaves half of the memory unused.
-#[derive(Default)]
-pub(super) struct Slab {
-    chunks: Vec<Vec<Option<Entry>>>,
+/// Values in chunks, so that growing neither moves them nor leaves half of the memory unused.
+pub(super) struct Slab<T> {
+    chunks: Vec<Vec<Option<T>>>,
     free: Vec<u32>,
     slots: u32,
 }
 
-impl Slab {
-    /// Puts an entry into a slot that is free. None if there is none left.
-    pub(super) fn insert(&mut self, entry: Entry) -> Option<u32> {
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self { chunks: Vec::new(), free: Vec::new(), slots: 0 }
+    }
+}
+
+impl<T> Slab<T> {
+    /// The slot that the next value goes to.
+    pub(super) fn next(&self) -> u32 {
+        self.free.last().copied().unwrap_or(self.slots)
+    }
+
+    /// Puts a value into a slot that is free. None if there is none left.
+    pub(super) fn insert(&mut self, value: T) -> Option<u32> {
         if let Some(slot) = self.free.pop() {
-            *self.slot_mut(slot)? = Some(entry);
+            *self.slot_mut(slot)? = Some(value);
             return Some(slot);
         }
         let slot = self.slots;
         let (chunk, _) = place_of(slot);
         if chunk == self.chunks.len() {
             let size = FIRST << chunk.min(LARGEST as usize);
-            let entries = Vec::with_capacity(size);
-            advise_huge_pages(entries.as_ptr(), size * size_of::<Option<Entry>>());
-            self.chunks.push(entries);
+            let values = Vec::with_capacity(size);
+            advise_huge_pages(values.as_ptr(), size * size_of::<Option<T>>());
+            self.chunks.push(values);
         }
         self.slots = slot.checked_add(1)?;
-        self.chunks.get_mut(chunk)?.push(Some(entry));
+        self.chunks.get_mut(chunk)?.push(Some(value));
         Some(slot)
     }
 
-    pub(super) fn get(&self, slot: u32) -> Option<&Entry> {
+    pub(super) fn get(&self, slot: u32) -> Option<&T> {
         let (chunk, offset) = place_of(slot);
         self.chunks.get(chunk)?.get(offset)?.as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Entry> {
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
         self.slot_mut(slot)?.as_mut()
     }
 
-    /// Takes an entry out, and frees its slot.
-    pub(super) fn take(&mut self, slot: u32) -> Option<Entry> {
-        let entry = self.slot_mut(slot)?.take()?;
+    /// Takes a value out, and frees its slot.
+    pub(super) fn take(&mut self, slot: u32) -> Option<T> {
+        let value = self.slot_mut(slot)?.take()?;
         self.free.push(slot);
-        Some(entry)
+        Some(value)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flatten().flatten()
     }
 
-    fn slot_mut(&mut self, slot: u32) -> Option<&mut Option<Entry>> {
+    fn slot_mut(&mut self, slot: u32) -> Option<&mut Option<T>> {
         let (chunk, offset) = place_of(slot);
         self.chunks.get_mut(chunk)?.get_mut(offset)
     }
@@ -78,7 +86,7 @@ fn place_of(slot: u32) -> (usize, usize) {
 /// that. Where the system has none, or does not take advice, nothing changes.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)] // there is no safe call for it
-fn advise_huge_pages<T>(start: *const T, bytes: usize) {
+pub(super) fn advise_huge_pages<T>(start: *const T, bytes: usize) {
     const PAGE: usize = 4096;
     const HUGE: usize = 2 << 20;
     if bytes < HUGE {
@@ -93,7 +101,7 @@ fn advise_huge_pages<T>(start: *const T, bytes: usize) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn advise_huge_pages<T>(_: *const T, _: usize) {}
+pub(super) fn advise_huge_pages<T>(_: *const T, _: usize) {}
 
 #[cfg(test)]
 mod tests {

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Entry, Id, Proposed, Texts};
+use super::entry::{Entry, Proposed, Texts};
 use super::identity::hex;
 use super::index::{Index, Settings};
-use super::{IndexError, LifecycleState};
+use super::shard::Key;
+use super::{Id, IndexError, LifecycleState};
 
 const FORMAT: u32 = 1;
 
@@ -82,17 +83,23 @@ impl Index {
             // Nothing lapses while an index is restored, so a full one is full.
             self.reserve(i64::MIN)?;
         }
+        let content_hash = bytes(&record.content_hash)?;
+        let (org, kind) = (record.org.as_deref(), record.kind.as_str());
+        let hashed = Key { org, kind, content_hash: &content_hash }.hashed(&self.hasher);
+        if hashed.key.selector() != id.selector() {
+            return Err(not_a_snapshot("an id does not belong to its content"));
+        }
         let mut shard = self.lock(id.selector());
         if record.logical_keys.iter().any(|key| key.contains('\0')) {
             return Err(not_a_snapshot("a logical key has a NUL"));
         }
         let texts = Texts::new(&record.logical_keys, record.display_id.as_deref());
         let proposed = Proposed {
-            content_hash: bytes(&record.content_hash)?,
+            content_hash,
             id,
             first_seen: record.first_seen,
             number: self.next_number(),
-            realm: shard.realm(record.org.as_deref(), &record.kind),
+            realm: shard.realm(org, kind),
             cmd_hash: bytes(&record.cmd_hash)?,
             canon_version: record.canon_version,
             texts: texts.ok_or_else(|| not_a_snapshot("its texts are too long"))?,
@@ -107,11 +114,8 @@ impl Index {
             lease_until: record.lease_until.filter(|_| record.state.lapsed() != record.state),
             ended: record.ended,
         };
-        if entry.key().selector() != id.selector() {
-            return Err(not_a_snapshot("an id does not belong to its content"));
-        }
         let held = shard
-            .find(entry.key())
+            .find(hashed)
             .and_then(|slot| shard.get(slot))
             .is_some_and(|held| held.state.in_flight());
         if held {
@@ -120,12 +124,15 @@ impl Index {
             ));
         }
         if record.state.in_flight() {
-            return self.hold(&mut shard, entry).map(drop);
+            let (slot, _) = self.hold(&mut shard, hashed, entry)?;
+            shard.note_restored(id, slot);
+            return Ok(());
         }
         let capacity = self.settings.capacity;
         let slot = shard.insert(entry).ok_or(IndexError::Full { capacity })?;
+        shard.note_restored(id, slot);
         if record.state.cools_down() && self.settings.cooldown.is_some() {
-            shard.point(slot);
+            shard.point(hashed, slot);
         }
         shard.remember(slot, self.remembered());
         Ok(())

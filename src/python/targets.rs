@@ -7,14 +7,14 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::errors;
 use super::shell::{detached, utf8};
-use crate::targets::{self, Action as Core, ScopeValue, VerbClass};
+use crate::targets::{self, Action as Core, Object, ScopeValue, VerbClass};
 
 /// One operations command found in a command line: what is done to what, and where.
 ///
 /// Immutable, hashable, picklable. Made by `actions`.
 #[pyclass(frozen, eq, hash, module = "interlock.targets")]
 #[derive(PartialEq, Eq, Hash)]
-pub(super) struct Action(Core);
+pub(super) struct Action(Core<'static>);
 
 #[pymethods]
 impl Action {
@@ -40,7 +40,7 @@ impl Action {
     /// The names of the targets as the tool means them: `web`, `pod/x`, `nginx.service`.
     #[getter]
     fn targets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, &self.0.targets)
+        PyTuple::new(py, self.0.targets().collect::<Vec<_>>())
     }
 
     /// Where the targets live, as far as the command says: a new dict of str, or of list of str for
@@ -66,13 +66,13 @@ impl Action {
     /// `verb:object` or `verb:object@scope` for each target.
     #[getter]
     fn logical_keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, self.0.logical_keys())
+        PyTuple::new(py, self.0.logical_keys().collect::<Vec<_>>())
     }
 
     /// The logical keys without the verb: equal for two actions on one object.
     #[getter]
     fn target_keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, self.0.target_keys())
+        PyTuple::new(py, self.0.target_keys().collect::<Vec<_>>())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -95,11 +95,11 @@ impl Action {
         let restored = slf.get_type().getattr("_restored")?;
         let scope = core.scope.iter().map(|(key, value)| (key.clone(), value.into())).collect();
         let fields = (
-            core.tool.clone(),
-            core.verb.clone(),
+            core.tool.to_string(),
+            core.verb.to_string(),
             core.verb_class.name().to_owned(),
-            core.targets.clone(),
-            core.objects.clone(),
+            core.targets().map(str::to_owned).collect(),
+            core.objects.iter().map(|object| object.key.to_string()).collect(),
             scope,
             core.dynamic,
         );
@@ -118,7 +118,16 @@ impl Action {
     ) -> Self {
         let scope = scope.into_iter().map(|(key, value)| (key, value.into())).collect();
         let verb_class = VerbClass::from_name(verb_class);
-        Self(Core { tool, verb, verb_class, targets, objects, scope, dynamic })
+        let mut names = targets.into_iter();
+        let object = |key: String| Object { name: names.next().map(Into::into), key: key.into() };
+        Self(Core {
+            tool: tool.into(),
+            verb: verb.into(),
+            verb_class,
+            objects: objects.into_iter().map(object).collect(),
+            scope,
+            dynamic,
+        })
     }
 }
 

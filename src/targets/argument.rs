@@ -1,10 +1,12 @@
 //! What is known about one word of a command before it runs.
 
+use std::borrow::Cow;
+
 /// One word of a simple command, as far as it can be known without running anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Argument {
+pub(super) enum Argument<'a> {
     /// Exactly this word.
-    Literal(String),
+    Literal(Cow<'a, str>),
     /// One word that starts with `prefix` and goes on with a quoted expansion: `--time="$T"`.
     Single {
         /// The literal text before the expansion.
@@ -14,7 +16,7 @@ pub(super) enum Argument {
     Unknown,
 }
 
-impl Argument {
+impl Argument<'_> {
     /// The text of a word that is known in full.
     pub(super) fn literal(&self) -> Option<&str> {
         match self {

@@ -1,8 +1,9 @@
 //! What a tool's options and verbs mean, compiled from the data files.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
 use serde::Deserialize;
 
 use super::action::VerbClass;

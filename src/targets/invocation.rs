@@ -1,12 +1,12 @@
 //! Reads one tool's command line: global options, verb, verb options, operands.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use super::action::{Action, Scope, ScopeValue, VerbClass};
+use super::action::{Action, Object, Objects, Scope, ScopeValue, VerbClass};
 use super::argument::Argument;
 use super::grammar::{Effect, Grammar, ScopeRule, Target, Verb};
-use super::operand::{self, Object};
-use super::option::{Reader, Seen, Unclear, Value};
+use super::operand;
+use super::option::{Operands, Reader, Seen, Unclear, Value};
 use super::registry::Registry;
 use super::setting::{Known, Setting, joined};
 
@@ -14,14 +14,14 @@ use super::setting::{Known, Setting, joined};
 const MAX_SCOPE: usize = 4096;
 
 /// The action of `tool` with these words behind it; `None` if no verb is asked for.
-pub(super) fn read(
-    registry: &Registry,
-    grammar: Arc<Grammar>,
-    tool: &str,
-    words: &[Argument],
+pub(super) fn read<'w>(
+    registry: &'w Registry,
+    grammar: &'w Grammar,
+    tool: &'w str,
+    words: &'w [Argument<'w>],
     setting: &Setting,
-) -> Option<Action> {
-    let mut line = Line { grammar, tool: tool.to_owned(), verb: None, meaning: Meaning::default() };
+) -> Option<Action<'w>> {
+    let mut line = Line { grammar, tool: tool.into(), verb: None, meaning: Meaning::default() };
     let found = line.read(registry, words);
     if found.is_ok() && line.verb.is_none() {
         return None;
@@ -40,27 +40,31 @@ struct Meaning {
 }
 
 /// A command line on the way to its action.
-struct Line {
-    grammar: Arc<Grammar>,
-    tool: String,
-    verb: Option<Asked>,
+struct Line<'w> {
+    grammar: &'w Grammar,
+    tool: Cow<'w, str>,
+    verb: Option<Asked<'w>>,
     meaning: Meaning,
 }
 
 /// The verb asked for; without a meaning if the grammar does not know it.
-struct Asked {
-    name: String,
-    known: Option<Arc<Verb>>,
+struct Asked<'w> {
+    name: Cow<'w, str>,
+    known: Option<&'w Verb>,
 }
 
-impl Line {
-    fn read(&mut self, registry: &Registry, words: &[Argument]) -> Result<Vec<Object>, Unclear> {
+impl<'w> Line<'w> {
+    fn read(
+        &mut self,
+        registry: &'w Registry,
+        words: &'w [Argument<'w>],
+    ) -> Result<Objects<'w>, Unclear> {
         let mut words = words;
         let mut delegated = false;
         loop {
             self.leading_options(&mut words)?;
             let Some((first, rest)) = words.split_first() else {
-                return Ok(Vec::new());
+                return Ok(Objects::new());
             };
             if self.grammar.verb_follows_target {
                 return self.verb_after_target(words);
@@ -73,14 +77,14 @@ impl Line {
                 return self.verb_and_operands(first, words);
             };
             delegated = true;
-            self.tool = format!("{} {first}", self.tool);
+            self.tool = format!("{} {first}", self.tool).into();
             self.grammar = inner;
         }
     }
 
     /// Options in front of the verb.
-    fn leading_options(&mut self, words: &mut &[Argument]) -> Result<(), Unclear> {
-        let grammar = self.grammar.clone();
+    fn leading_options(&mut self, words: &mut &[Argument<'_>]) -> Result<(), Unclear> {
+        let grammar = self.grammar;
         let tables = [&grammar.before, &grammar.anywhere];
         let mut seen = Vec::new();
         let read = Reader { tables: &tables, syntax: grammar.syntax }.leading(words, &mut seen);
@@ -89,30 +93,32 @@ impl Line {
     }
 
     /// `service NAME VERB`.
-    fn verb_after_target(&mut self, words: &[Argument]) -> Result<Vec<Object>, Unclear> {
+    fn verb_after_target(&mut self, words: &'w [Argument<'w>]) -> Result<Objects<'w>, Unclear> {
         let (target, rest) = words.split_first().ok_or(Unclear)?;
         let Some(verb) = rest.first() else {
-            return Ok(Vec::new());
+            return Ok(Objects::new());
         };
-        let verb = self.ask(verb.literal().ok_or(Unclear)?).ok_or(Unclear)?;
-        operand::objects(&self.grammar, &verb, std::slice::from_ref(target))
+        let verb = self.ask(verb.literal().ok_or(Unclear)?.into()).ok_or(Unclear)?;
+        operand::objects(self.grammar, verb, &[target])
     }
 
     fn verb_and_operands(
         &mut self,
-        first: &str,
-        words: &[Argument],
-    ) -> Result<Vec<Object>, Unclear> {
+        first: &'w str,
+        words: &'w [Argument<'w>],
+    ) -> Result<Objects<'w>, Unclear> {
         let mut words = words;
         let Some(path) = self.verb_path(first, &mut words)? else {
-            return Ok(Vec::new());
+            return Ok(Objects::new());
         };
-        let verb = self.ask(&path).ok_or(Unclear)?;
-        let operands = self.operands(&verb, words)?;
+        let verb = self.ask(path).ok_or(Unclear)?;
+        let operands = self.operands(verb, words)?;
         match self.meaning.name.take() {
-            Some(Value::Known(name)) => Ok(vec![operand::named(&verb, &name)]),
+            Some(Value::Known(name)) => {
+                Ok(Objects::from_iter([operand::named(verb, &name).into_owned()]))
+            }
             Some(_) => Err(Unclear),
-            None => operand::objects(&self.grammar, &verb, &operands),
+            None => operand::objects(self.grammar, verb, &operands),
         }
     }
 
@@ -120,12 +126,12 @@ impl Line {
     /// which tools print their usage.
     fn verb_path(
         &mut self,
-        first: &str,
-        words: &mut &[Argument],
-    ) -> Result<Option<String>, Unclear> {
-        let grammar = self.grammar.clone();
+        first: &'w str,
+        words: &mut &[Argument<'_>],
+    ) -> Result<Option<Cow<'w, str>>, Unclear> {
+        let grammar = self.grammar;
         if !grammar.groups.contains(first) {
-            return Ok(Some(first.to_owned()));
+            return Ok(Some(first.into()));
         }
         let (mut ahead, mut seen) = (*words, Vec::new());
         let tables = [&grammar.anywhere];
@@ -140,24 +146,28 @@ impl Line {
             {
                 self.meaning.take(seen);
                 *words = rest;
-                Ok(Some(longer))
+                Ok(Some(longer.into()))
             }
-            _ if stands_alone => Ok(Some(first.to_owned())),
+            _ if stands_alone => Ok(Some(first.into())),
             (_, None) if read.is_ok() => Ok(None),
             _ => Err(Unclear),
         }
     }
 
     /// Notes the verb asked for, and returns what the grammar knows of it.
-    fn ask(&mut self, path: &str) -> Option<Arc<Verb>> {
-        let known = self.grammar.verbs.get(path).cloned();
-        let name = known.as_ref().map_or(path, |verb| &verb.name).to_owned();
-        self.verb = Some(Asked { name, known: known.clone() });
+    fn ask(&mut self, path: Cow<'w, str>) -> Option<&'w Verb> {
+        let known = self.grammar.verbs.get(&*path).map(|verb| &**verb);
+        let name = known.map_or(path, |verb| Cow::Borrowed(&*verb.name));
+        self.verb = Some(Asked { name, known });
         known
     }
 
-    fn operands(&mut self, verb: &Verb, words: &[Argument]) -> Result<Vec<Argument>, Unclear> {
-        let grammar = self.grammar.clone();
+    fn operands(
+        &mut self,
+        verb: &Verb,
+        words: &'w [Argument<'w>],
+    ) -> Result<Operands<'w>, Unclear> {
+        let grammar = self.grammar;
         let tables = [&verb.options, &grammar.anywhere];
         let ours = words.iter().position(|word| word.literal() == Some("--"));
         let words = match ours.filter(|_| grammar.script_after_dashes) {
@@ -168,7 +178,7 @@ impl Line {
         let mut seen = Vec::new();
         let operands = if verb.stops_at_operand {
             let mut words = words;
-            reader.leading(&mut words, &mut seen).map(|()| words.to_vec())
+            reader.leading(&mut words, &mut seen).map(|()| words.iter().collect())
         } else {
             reader.interspersed(words, &mut seen)
         };
@@ -180,33 +190,30 @@ impl Line {
         operands
     }
 
-    fn action(mut self, found: Result<Vec<Object>, Unclear>, setting: &Setting) -> Action {
-        self.meaning.take_setting(&self.grammar, setting);
+    fn action(mut self, found: Result<Objects<'w>, Unclear>, setting: &Setting) -> Action<'w> {
+        self.meaning.take_setting(self.grammar, setting);
         self.meaning.refuse_long_scope();
         let meaning = self.meaning;
         let unclear = found.is_err() || meaning.scope_unknown || setting.reads_operands;
         let dynamic = !meaning.help && (unclear || meaning.selects);
-        let objects = match found {
+        let mut objects = match found {
             Ok(objects) if !dynamic && !meaning.help => objects,
-            _ => Vec::new(),
+            _ => Objects::new(),
         };
         let (verb, known) =
-            self.verb.map_or((String::new(), None), |asked| (asked.name, asked.known));
+            self.verb.map_or((Cow::default(), None), |asked| (asked.name, asked.known));
         let acts_on_whole = objects.is_empty()
             && !dynamic
             && !meaning.help
-            && known.as_ref().is_some_and(|verb| verb.target.may_be_whole())
+            && known.is_some_and(|verb| verb.target.may_be_whole())
             && self.grammar.whole.iter().any(|key| meaning.scope.contains_key(key));
-        let (targets, mut objects): (Vec<_>, Vec<_>) =
-            objects.into_iter().map(|object| (object.name, object.key)).unzip();
         if acts_on_whole {
-            objects.push("*".to_owned());
+            objects.push(Object { name: None, key: "*".into() });
         }
         Action {
             tool: self.tool,
             verb,
             verb_class: known.map_or(VerbClass::Other, |verb| verb.class),
-            targets,
             objects,
             scope: meaning.scope,
             dynamic,

@@ -1,11 +1,12 @@
 //! kubectl's `TYPE NAME…` and `TYPE/NAME…` operands.
 
+use super::action::{Object, Objects};
 use super::grammar::Grammar;
-use super::operand::{MAX_OBJECTS, Object};
+use super::operand::MAX_OBJECTS;
 use super::option::Unclear;
 
 /// The objects of a resource command; parameters (`key=value`, `key-`) are left out.
-pub(super) fn resources(grammar: &Grammar, operands: &[&str]) -> Result<Vec<Object>, Unclear> {
+pub(super) fn resources<'w>(grammar: &Grammar, operands: &[&str]) -> Result<Objects<'w>, Unclear> {
     let is_parameter = |word: &&&str| word.contains('=') || word.ends_with('-');
     let words: Vec<&str> = operands.iter().filter(|word| !is_parameter(word)).copied().collect();
     if words.iter().any(|word| word.contains('/')) {
@@ -18,10 +19,10 @@ pub(super) fn resources(grammar: &Grammar, operands: &[&str]) -> Result<Vec<Obje
             .collect();
     }
     let Some((kinds, names)) = words.split_first() else {
-        return Ok(Vec::new());
+        return Ok(Objects::new());
     };
     if names.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Objects::new());
     }
     let kinds: Vec<&str> = kinds.split(',').collect();
     if kinds.len().saturating_mul(names.len()) > MAX_OBJECTS {
@@ -32,7 +33,7 @@ pub(super) fn resources(grammar: &Grammar, operands: &[&str]) -> Result<Vec<Obje
 }
 
 /// `POD` or `TYPE/NAME`.
-pub(super) fn pod(grammar: &Grammar, operands: &[&str]) -> Result<Vec<Object>, Unclear> {
+pub(super) fn pod<'w>(grammar: &Grammar, operands: &[&str]) -> Result<Objects<'w>, Unclear> {
     match operands {
         [word] if word.contains('/') => resources(grammar, operands),
         names => named("pod", names),
@@ -40,7 +41,7 @@ pub(super) fn pod(grammar: &Grammar, operands: &[&str]) -> Result<Vec<Object>, U
 }
 
 /// Names of objects of one kind; `kind/name` is accepted as kubectl does.
-pub(super) fn named(kind: &str, names: &[&str]) -> Result<Vec<Object>, Unclear> {
+pub(super) fn named<'w>(kind: &str, names: &[&str]) -> Result<Objects<'w>, Unclear> {
     names
         .iter()
         .map(|name| match name.split_once('/') {
@@ -53,7 +54,7 @@ pub(super) fn named(kind: &str, names: &[&str]) -> Result<Vec<Object>, Unclear> 
         .collect()
 }
 
-fn object(grammar: &Grammar, kind: &str, name: &str) -> Result<Object, Unclear> {
+fn object(grammar: &Grammar, kind: &str, name: &str) -> Result<Object<'static>, Unclear> {
     if kind.is_empty() || name.is_empty() || kind.eq_ignore_ascii_case("all") {
         return Err(Unclear);
     }

@@ -32,18 +32,33 @@ mod setting;
 mod systemd;
 mod wrapper;
 
-pub use action::{Action, Scope, ScopeValue, VerbClass};
+use foldhash::HashSet;
+
+pub use action::{Action, Object, Objects, Scope, ScopeValue, VerbClass};
 pub use registry::{MAX_REGISTERED, register, unregister};
 pub use schema::GrammarError;
 
 /// Every operations command found in `command`, in the order in which they are written.
 ///
 /// A command outside the constructs that the shell parser accepts has no actions.
-pub fn actions(command: &str) -> Vec<Action> {
-    script::actions(command)
+pub fn actions(command: &str) -> Vec<Action<'static>> {
+    let mut found = Vec::new();
+    script::each_action(command, |action| found.push(action.into_owned()));
+    found
+}
+
+/// The logical keys of every operations command found in `command`, in that order, each once.
+pub fn logical_keys(command: &str) -> Vec<String> {
+    let mut keys = Vec::new();
+    script::each_action(command, |action| keys.extend(action.logical_keys()));
+    if keys.len() > 1 {
+        let mut seen = HashSet::default();
+        keys.retain(|key| seen.insert(key.clone()));
+    }
+    keys
 }
 
 /// The first logical key of `command`, if any of its actions has a known target.
 pub fn first_logical_key(command: &str) -> Option<String> {
-    actions(command).iter().find_map(|action| action.logical_keys().into_iter().next())
+    logical_keys(command).into_iter().next()
 }

@@ -1,6 +1,10 @@
 //! Which operands a verb acts on, named as the tool means them.
 
-use super::action::escaped;
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use super::action::{Object, Objects, escaped};
 use super::argument::Argument;
 use super::grammar::{Grammar, Target, Verb};
 use super::option::Unclear;
@@ -9,43 +13,36 @@ use super::{kubernetes, systemd};
 /// Most objects that one command may name; more are not told apart.
 pub(super) const MAX_OBJECTS: usize = 1024;
 
-/// One target: its name, and its name with its kind as the logical key carries it.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Object {
-    pub(super) name: String,
-    pub(super) key: String,
-}
-
-impl Object {
+impl Object<'_> {
     /// An object whose name already says what it is: `pod/x`, `nginx.service`.
     pub(super) fn qualified(name: String) -> Self {
-        Self { key: escaped(&name, &['=']), name }
+        Self { key: Cow::Owned(escaped(&name, b"=").into_owned()), name: Some(name.into()) }
     }
 }
 
 /// `name` as a target of `verb`.
-pub(super) fn named(verb: &Verb, name: &str) -> Object {
+pub(super) fn named<'w>(verb: &Verb, name: &'w str) -> Object<'w> {
     let key = if verb.kind.is_empty() {
-        escaped(name, &['/', '='])
+        escaped(name, b"/=")
     } else {
-        format!("{}/{}", verb.kind, escaped(name, &['=']))
+        format!("{}/{}", verb.kind, escaped(name, b"=")).into()
     };
-    Object { name: name.to_owned(), key }
+    Object { name: Some(name.into()), key }
 }
 
 /// The objects among `operands`; [`Unclear`] if a word that is needed is an expansion.
-pub(super) fn objects(
+pub(super) fn objects<'w>(
     grammar: &Grammar,
     verb: &Verb,
-    operands: &[Argument],
-) -> Result<Vec<Object>, Unclear> {
-    let plain = |words: &[Argument]| {
+    operands: &[&'w Argument<'w>],
+) -> Result<Objects<'w>, Unclear> {
+    let plain = |words: &[&'w Argument<'w>]| {
         literals(words).map(|names| names.into_iter().map(|name| named(verb, name)).collect())
     };
     let first = &operands[..operands.len().min(1)];
     let rest = operands.get(1..).unwrap_or_default();
     match verb.target {
-        Target::None | Target::Whole => Ok(Vec::new()),
+        Target::None | Target::Whole => Ok(Objects::new()),
         Target::Every | Target::EveryOrWhole => plain(operands),
         Target::First => plain(first),
         Target::AfterFirst => plain(rest),
@@ -83,7 +80,7 @@ pub(super) fn objects(
 }
 
 /// The words as they are; an empty one names nothing.
-fn literals(words: &[Argument]) -> Result<Vec<&str>, Unclear> {
+fn literals<'w>(words: &[&'w Argument<'w>]) -> Result<SmallVec<[&'w str; 4]>, Unclear> {
     if words.len() > MAX_OBJECTS {
         return Err(Unclear);
     }
@@ -93,7 +90,7 @@ fn literals(words: &[Argument]) -> Result<Vec<&str>, Unclear> {
 /// The container of `docker cp SRC DST`: the side written `CONTAINER:PATH`, or `[NAMESPACE/]POD:PATH` for
 /// kubectl. A path that starts
 /// with `/` or `.` is local whatever it contains.
-fn copy_end(operands: &[Argument]) -> Result<Option<&str>, Unclear> {
+fn copy_end<'w>(operands: &[&'w Argument<'w>]) -> Result<Option<&'w str>, Unclear> {
     let container = |word: &'_ str| !word.starts_with(['/', '.']) && word.contains(':');
     let ends = literals(operands)?;
     let mut containers = ends.into_iter().filter(|word| container(word));
@@ -106,7 +103,7 @@ fn copy_end(operands: &[Argument]) -> Result<Option<&str>, Unclear> {
 
 /// pm2 names a process after its script, without directory and extension; a configuration file
 /// holds any number of processes.
-fn script(verb: &Verb, word: &str) -> Result<Object, Unclear> {
+fn script<'w>(verb: &Verb, word: &'w str) -> Result<Object<'w>, Unclear> {
     const SCRIPTS: [&str; 9] = ["js", "mjs", "cjs", "ts", "py", "sh", "rb", "pl", "php"];
     const CONFIGURATIONS: [&str; 6] =
         [".json", ".yml", ".yaml", ".config.js", ".config.cjs", ".config.mjs"];
@@ -123,8 +120,8 @@ fn script(verb: &Verb, word: &str) -> Result<Object, Unclear> {
 }
 
 /// supervisor's `group:process`; a group of one has its process's name.
-fn programs(verb: &Verb, names: &[&str]) -> Vec<Object> {
-    let short = |name: &&str| match name.split_once(':') {
+fn programs<'w>(verb: &Verb, names: &[&'w str]) -> Objects<'w> {
+    let short = |name: &&'w str| match name.split_once(':') {
         Some((group, process)) if group == process => named(verb, group),
         _ => named(verb, name),
     };

@@ -1,5 +1,7 @@
 //! One pass over the words of a command level: options with their values, and operands.
 
+use smallvec::SmallVec;
+
 use super::argument::Argument;
 use super::grammar::{Arity, OptionSpec, OptionTable, Syntax};
 
@@ -33,6 +35,9 @@ pub(super) struct Seen<'g> {
     pub(super) value: Value,
 }
 
+/// The words of a command level that are no options.
+pub(super) type Operands<'w> = SmallVec<[&'w Argument<'w>; 4]>;
+
 /// Reads the options of one command level.
 pub(super) struct Reader<'g, 'a> {
     /// Looked up in order; the first that knows an option decides.
@@ -52,7 +57,7 @@ impl<'g> Reader<'g, '_> {
     /// Takes options off the front of `words`, up to the first operand or past `--`.
     pub(super) fn leading(
         &self,
-        words: &mut &[Argument],
+        words: &mut &[Argument<'_>],
         seen: &mut Vec<Seen<'g>>,
     ) -> Result<(), Unclear> {
         while let Step::Options = self.step(words, seen)? {}
@@ -60,21 +65,21 @@ impl<'g> Reader<'g, '_> {
     }
 
     /// Takes options from anywhere in `words` and returns the operands.
-    pub(super) fn interspersed(
+    pub(super) fn interspersed<'w>(
         &self,
-        mut words: &[Argument],
+        mut words: &'w [Argument<'w>],
         seen: &mut Vec<Seen<'g>>,
-    ) -> Result<Vec<Argument>, Unclear> {
-        let mut operands = Vec::new();
+    ) -> Result<Operands<'w>, Unclear> {
+        let mut operands = Operands::new();
         loop {
             match self.step(&mut words, seen)? {
                 Step::Options => {}
                 Step::Operand => {
-                    operands.extend(words.first().cloned());
+                    operands.extend(words.first());
                     words = &words[1..];
                 }
                 Step::EndOfOptions => {
-                    operands.extend_from_slice(words);
+                    operands.extend(words);
                     return Ok(operands);
                 }
                 Step::EndOfWords => return Ok(operands),
@@ -82,7 +87,7 @@ impl<'g> Reader<'g, '_> {
         }
     }
 
-    fn step(&self, words: &mut &[Argument], seen: &mut Vec<Seen<'g>>) -> Result<Step, Unclear> {
+    fn step(&self, words: &mut &[Argument<'_>], seen: &mut Vec<Seen<'g>>) -> Result<Step, Unclear> {
         let Some((word, rest)) = words.split_first() else {
             return Ok(Step::EndOfWords);
         };
@@ -108,7 +113,7 @@ impl<'g> Reader<'g, '_> {
         &self,
         text: &str,
         complete: bool,
-        words: &mut &[Argument],
+        words: &mut &[Argument<'_>],
         seen: &mut Vec<Seen<'g>>,
     ) -> Result<(), Unclear> {
         let Some((name, value)) = text.split_once('=') else {
@@ -157,7 +162,7 @@ impl<'g> Reader<'g, '_> {
         &self,
         text: &str,
         complete: bool,
-        words: &mut &[Argument],
+        words: &mut &[Argument<'_>],
         seen: &mut Vec<Seen<'g>>,
     ) -> Result<(), Unclear> {
         let letters = &text[1..];
@@ -214,7 +219,7 @@ impl<'g> Reader<'g, '_> {
 /// An option without attached value: takes the next word if its arity says so.
 fn bare<'g>(
     spec: &'g OptionSpec,
-    words: &mut &[Argument],
+    words: &mut &[Argument<'_>],
     seen: &mut Vec<Seen<'g>>,
 ) -> Result<(), Unclear> {
     let value = match spec.arity {
@@ -230,10 +235,10 @@ fn bare<'g>(
     Ok(())
 }
 
-fn next_value(words: &mut &[Argument]) -> Result<Value, Unclear> {
+fn next_value(words: &mut &[Argument<'_>]) -> Result<Value, Unclear> {
     let (value, rest) = words.split_first().ok_or(Unclear)?;
     let value = match value {
-        Argument::Literal(text) => Value::Known(text.clone()),
+        Argument::Literal(text) => Value::Known(text.clone().into_owned()),
         Argument::Single { prefix } => Value::Expanded(prefix.clone()),
         Argument::Unknown => return Err(Unclear),
     };

@@ -2,7 +2,7 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::action::{Action, Scope, ScopeValue, VerbClass, escaped};
+use super::action::{Action, Object, Scope, ScopeValue, VerbClass, escaped};
 use super::schema::{GrammarError, is_scope_key};
 use super::wrapper::basename;
 
@@ -43,10 +43,10 @@ impl Pattern {
     }
 
     /// The action of a simple command, given as its canonical words joined by single blanks.
-    pub(super) fn read(&self, command: &str) -> Option<Action> {
+    pub(super) fn read(&self, command: &str) -> Option<Action<'static>> {
         let groups = self.0.captures(command)?;
         let verb = groups.name("verb")?.as_str();
-        let target = groups.name("target").map(|target| target.as_str().to_owned());
+        let target = groups.name("target").map(|target| target.as_str());
         let scope: Scope = self
             .0
             .capture_names()
@@ -55,14 +55,17 @@ impl Pattern {
             .filter_map(|name| Some((name.to_owned(), groups.name(name)?.as_str().to_owned())))
             .map(|(key, value)| (key, ScopeValue::One(value)))
             .collect();
-        Some(Action {
-            tool: basename(command.split(' ').next().unwrap_or(command)).to_owned(),
-            verb: verb.to_owned(),
+        let action = Action {
+            tool: basename(command.split(' ').next().unwrap_or(command)).into(),
+            verb: verb.into(),
             verb_class: VerbClass::Other,
-            objects: target.iter().map(|target| escaped(target, &['/', '='])).collect(),
-            targets: target.into_iter().collect(),
+            objects: target
+                .iter()
+                .map(|target| Object { name: Some((*target).into()), key: escaped(target, b"/=") })
+                .collect(),
             scope,
             dynamic: false,
-        })
+        };
+        Some(action.into_owned())
     }
 }

@@ -1,8 +1,8 @@
 //! The built-in grammars, and those that users register.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
+use foldhash::HashMap;
 use parking_lot::RwLock;
 
 use super::action::Action;
@@ -44,7 +44,7 @@ struct Tools {
 
 impl Tools {
     fn load(texts: &[&str]) -> Result<Self, GrammarError> {
-        let mut tools = Self { by_executable: HashMap::new(), by_tool: HashMap::new() };
+        let mut tools = Self { by_executable: HashMap::default(), by_tool: HashMap::default() };
         for text in texts {
             let grammar = Arc::new(schema::parse(text)?);
             for (executable, tool) in &grammar.names {
@@ -78,27 +78,29 @@ impl Registry {
     }
 
     /// The grammar of an executable and the tool it stands for; a registered one goes first.
-    pub(super) fn executable(&self, name: &str) -> Option<(Arc<Grammar>, String)> {
-        let registered = self.tables().find_map(|grammar| {
-            grammar.names.get(name).map(|tool| (grammar.clone(), tool.clone()))
-        });
-        registered.or_else(|| TOOLS.by_executable.get(name).cloned())
+    pub(super) fn executable(&self, name: &str) -> Option<(&Grammar, &str)> {
+        let registered = self
+            .tables()
+            .find_map(|grammar| grammar.names.get(name).map(|tool| (grammar, tool.as_str())));
+        registered.or_else(|| {
+            TOOLS.by_executable.get(name).map(|(grammar, tool)| (&**grammar, tool.as_str()))
+        })
     }
 
     /// The grammar of a tool that another one delegates to.
-    pub(super) fn grammar(&self, tool: &str) -> Option<Arc<Grammar>> {
-        let registered = self.tables().find(|grammar| grammar.tool == tool).cloned();
-        registered.or_else(|| TOOLS.by_tool.get(tool).cloned())
+    pub(super) fn grammar(&self, tool: &str) -> Option<&Grammar> {
+        let registered = self.tables().find(|grammar| grammar.tool == tool);
+        registered.or_else(|| TOOLS.by_tool.get(tool).map(|grammar| &**grammar))
     }
 
     /// Whether a variable of the environment belongs to the scope of some tool.
     pub(super) fn reads(&self, variable: &str) -> bool {
-        let mut grammars = TOOLS.by_tool.values().chain(self.tables());
+        let mut grammars = TOOLS.by_tool.values().map(|grammar| &**grammar).chain(self.tables());
         grammars.any(|grammar| grammar.environment.contains_key(variable))
     }
 
     /// What the first pattern that matches says.
-    pub(super) fn matched(&self, command: &str) -> Option<Action> {
+    pub(super) fn matched(&self, command: &str) -> Option<Action<'static>> {
         self.0.iter().find_map(|registered| match &registered.form {
             Form::Pattern(pattern) => pattern.read(command),
             Form::Table(_) => None,
@@ -110,9 +112,9 @@ impl Registry {
         self.0.iter().any(|registered| matches!(registered.form, Form::Pattern(_)))
     }
 
-    fn tables(&self) -> impl Iterator<Item = &Arc<Grammar>> {
+    fn tables(&self) -> impl Iterator<Item = &Grammar> {
         self.0.iter().filter_map(|registered| match &registered.form {
-            Form::Table(grammar) => Some(grammar),
+            Form::Table(grammar) => Some(&**grammar),
             Form::Pattern(_) => None,
         })
     }

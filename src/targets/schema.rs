@@ -1,7 +1,8 @@
 //! The text form of a grammar: a TOML table, built in or registered, checked while it is read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use foldhash::{HashMap, HashSet};
 use serde::Deserialize;
 
 use super::action::VerbClass;
@@ -187,8 +188,8 @@ fn compile(text: GrammarText) -> Result<Grammar, GrammarError> {
         .into_iter()
         .map(|(variable, rule)| Ok((variable.clone(), scope_rule(&variable, rule)?)))
         .collect::<Result<_, GrammarError>>()?;
-    let mut verbs = HashMap::new();
-    let mut groups = std::collections::HashSet::new();
+    let mut verbs = HashMap::default();
+    let mut groups = HashSet::default();
     for verb in &text.verb {
         let compiled = std::sync::Arc::new(compile_verb(verb, &sets)?);
         for path in &verb.path {

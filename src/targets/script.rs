@@ -1,5 +1,9 @@
 //! The simple commands of a shell command line, each with the setting it runs in.
 
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
 use crate::hashing::shell;
 use crate::hashing::shell::ast::{
     self, Connective, Item, List, Piece, Pipeline, SimpleCommand, Word,
@@ -15,19 +19,18 @@ use super::wrapper::{self, Inner};
 /// Deepest nesting of `sh -c` that is followed.
 const MAX_DEPTH: u32 = 8;
 
-/// Every action of a command line, in the order in which they are written.
-pub(super) fn actions(command: &str) -> Vec<Action> {
-    let mut walk = Walk { registry: Registry::current(), found: Vec::new() };
-    walk.script(command, Setting::default(), 0);
-    walk.found
+/// Hands over every action of a command line, in the order in which they are written.
+pub(super) fn each_action(command: &str, found: impl FnMut(Action<'_>)) {
+    let registry = &Registry::current();
+    Walk { registry, found }.script(command, Setting::default(), 0);
 }
 
-struct Walk {
-    registry: Registry,
-    found: Vec<Action>,
+struct Walk<'r, F> {
+    registry: &'r Registry,
+    found: F,
 }
 
-impl Walk {
+impl<F: FnMut(Action<'_>)> Walk<'_, F> {
     fn script(&mut self, text: &str, mut setting: Setting, depth: u32) {
         if depth >= MAX_DEPTH || text.len() > shell::MAX_BYTES {
             return;
@@ -60,12 +63,12 @@ impl Walk {
         for command in &pipeline.commands {
             let mut inside = setting.clone();
             assign(command, &mut inside);
-            let words: Vec<Argument> = command.words.iter().map(argument).collect();
+            let words: Vec<Argument<'_>> = command.words.iter().map(argument).collect();
             self.simple(&words, inside, depth);
         }
     }
 
-    fn simple(&mut self, words: &[Argument], setting: Setting, depth: u32) {
+    fn simple(&mut self, words: &[Argument<'_>], setting: Setting, depth: u32) {
         match wrapper::unwrapped(words, setting) {
             Inner::Command(words, setting) => self.command(words, &setting),
             Inner::Script(text, setting) => self.script(&text, setting, depth + 1),
@@ -76,46 +79,59 @@ impl Walk {
 
     /// A wrapper that cannot be read: if a tool is among its words, or in a script among them, something is
     /// done with it.
-    fn unclear(&mut self, words: &[Argument]) {
+    fn unclear(&mut self, words: &[Argument<'_>]) {
         let between = |char: char| char.is_whitespace() || ";&|()'\"".contains(char);
         let tool = words
             .iter()
             .filter_map(Argument::known)
             .flat_map(|(text, _)| text.split(between))
             .find_map(|word| Some(self.registry.executable(wrapper::basename(word))?.1));
-        self.found.extend(tool.map(Action::unclear));
+        tool.map(Action::unclear).into_iter().for_each(&mut self.found);
     }
 
-    fn command(&mut self, words: &[Argument], setting: &Setting) {
+    fn command(&mut self, words: &[Argument<'_>], setting: &Setting) {
         let Some((Argument::Literal(executable), arguments)) = words.split_first() else {
             return;
         };
         if self.registry.has_patterns() {
             let matched = canonical(words).and_then(|text| self.registry.matched(&text));
-            if matched.is_some() {
-                self.found.extend(matched);
-                return;
+            if let Some(action) = matched {
+                return (self.found)(action);
             }
         }
         if let Some((grammar, tool)) = self.registry.executable(wrapper::basename(executable)) {
-            let action = invocation::read(&self.registry, grammar, &tool, arguments, setting);
-            self.found.extend(action);
+            let action = invocation::read(self.registry, grammar, tool, arguments, setting);
+            action.into_iter().for_each(&mut self.found);
         }
     }
 }
 
 /// The words of one simple command in which every byte stands for itself, most of all commands: it
 /// need not be parsed. Reserved words are no tools, so they need no care here.
-fn plain_words(text: &str) -> Option<Vec<Argument>> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b" _./:,@%=-".contains(&b);
-    if !text.bytes().all(plain) {
+fn plain_words(text: &str) -> Option<SmallVec<[Argument<'_>; 8]>> {
+    if !text.bytes().all(is_plain) {
         return None;
     }
-    let mut words = text.split(' ').filter(|word| !word.is_empty()).peekable();
+    let mut words = text.split_ascii_whitespace().peekable();
     if words.peek().is_some_and(|first| first.contains('=')) {
         return None;
     }
-    Some(words.map(|word| Argument::Literal(word.to_owned())).collect())
+    Some(words.map(|word| Argument::Literal(word.into())).collect())
+}
+
+/// A byte that stands for itself wherever it is, or a blank.
+pub(super) fn is_plain(byte: u8) -> bool {
+    const PLAIN: [bool; 256] = {
+        let mut plain = [false; 256];
+        let all = b" _./:,@%=-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let mut at = 0;
+        while at < all.len() {
+            plain[all[at] as usize] = true;
+            at += 1;
+        }
+        plain
+    };
+    PLAIN[usize::from(byte)]
 }
 
 /// The list of a script. A leading `time`, a reserved word in bash, is read as the command of that
@@ -187,7 +203,7 @@ fn assign(command: &SimpleCommand, setting: &mut Setting) {
 }
 
 /// What is known about `word` before it is expanded.
-fn argument(word: &Word) -> Argument {
+fn argument(word: &Word) -> Argument<'static> {
     let mut prefix = String::new();
     let mut complete = true;
     for piece in &word.pieces {
@@ -200,7 +216,7 @@ fn argument(word: &Word) -> Argument {
             Piece::Active(_) | Piece::Expansion(_) | Piece::Quoted(_) => return Argument::Unknown,
         }
     }
-    if complete { Argument::Literal(prefix) } else { Argument::Single { prefix } }
+    if complete { Argument::Literal(Cow::Owned(prefix)) } else { Argument::Single { prefix } }
 }
 
 /// Active text that is never expanded: an empty pair of braces, which xargs uses as a place holder,
@@ -211,8 +227,8 @@ fn stands_for_itself(active: &str) -> bool {
 }
 
 /// Literal words in canonical form, joined by single blanks.
-fn canonical(words: &[Argument]) -> Option<String> {
-    let word = |argument: &Argument| {
+fn canonical(words: &[Argument<'_>]) -> Option<String> {
+    let word = |argument: &Argument<'_>| {
         let text = argument.literal()?.to_owned();
         Some(Word { pieces: vec![Piece::Literal(text)] })
     };

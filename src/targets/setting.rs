@@ -28,7 +28,7 @@ pub(super) struct Setting {
 
 impl Setting {
     /// Takes a `NAME=VALUE` word into the variables.
-    pub(super) fn assign(&mut self, word: &Argument) {
+    pub(super) fn assign(&mut self, word: &Argument<'_>) {
         match word.known() {
             Some(("-", true)) => self.variables.clear(),
             Some((text, complete)) => {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::operand::Object;
+use super::action::{Object, Objects};
 use super::option::Unclear;
 
 const SUFFIXES: [&str; 11] = [
@@ -21,11 +21,11 @@ const SUFFIXES: [&str; 11] = [
 
 /// The units named, with the suffix that systemctl assumes; [`Unclear`] for a pattern, which
 /// systemctl expands itself even when it is quoted.
-pub(super) fn units(names: &[&str], default_suffix: &str) -> Result<Vec<Object>, Unclear> {
+pub(super) fn units<'w>(names: &[&str], default_suffix: &str) -> Result<Objects<'w>, Unclear> {
     names.iter().map(|name| unit(name, default_suffix)).collect()
 }
 
-fn unit(name: &str, default_suffix: &str) -> Result<Object, Unclear> {
+fn unit(name: &str, default_suffix: &str) -> Result<Object<'static>, Unclear> {
     if name.contains(['*', '?', '[']) {
         return Err(Unclear);
     }

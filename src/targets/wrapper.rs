@@ -1,8 +1,8 @@
 //! Commands that run another command: taken off until the tool itself is in front.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
+use foldhash::HashMap;
 use serde::Deserialize;
 
 use super::argument::Argument;
@@ -10,17 +10,18 @@ use super::grammar::{OptionTable, Syntax};
 use super::meaning::Meaning;
 use super::option::{Reader, Seen, Value};
 use super::schema::{GrammarError, OptionLists, option_table};
+use super::script::is_plain;
 use super::setting::{Known, Setting};
 use crate::hashing::shell;
 
 /// What a command line runs once its wrappers are off.
 pub(super) enum Inner<'a> {
     /// These words, in this setting.
-    Command(&'a [Argument], Setting),
+    Command(&'a [Argument<'a>], Setting),
     /// This shell script, in this setting.
     Script(String, Setting),
     /// Something among these words, but which it is cannot be known.
-    Unclear(&'a [Argument]),
+    Unclear(&'a [Argument<'a>]),
     /// Nothing, or not here.
     Nothing,
 }
@@ -97,7 +98,7 @@ fn load(text: &str) -> Result<HashMap<String, Arc<Wrapper>>, GrammarError> {
     }
     let file: File = toml::from_str(text)
         .map_err(|error| GrammarError::new("wrappers.toml", error.to_string()))?;
-    let mut wrappers = HashMap::new();
+    let mut wrappers = HashMap::default();
     for description in file.wrapper {
         let lists = OptionLists {
             value: description.value.clone(),
@@ -118,7 +119,7 @@ fn load(text: &str) -> Result<HashMap<String, Arc<Wrapper>>, GrammarError> {
 }
 
 /// Takes all wrappers off `words`.
-pub(super) fn unwrapped(words: &[Argument], setting: Setting) -> Inner<'_> {
+pub(super) fn unwrapped<'a>(words: &'a [Argument<'a>], setting: Setting) -> Inner<'a> {
     let (mut words, mut setting) = (words, setting);
     loop {
         let name = words.first().and_then(Argument::literal).map(basename);
@@ -134,11 +135,12 @@ pub(super) fn unwrapped(words: &[Argument], setting: Setting) -> Inner<'_> {
 
 /// The name of an executable without its directory.
 pub(super) fn basename(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
+    let slash = path.bytes().rposition(|byte| byte == b'/');
+    slash.map_or(path, |at| &path[at + 1..])
 }
 
 impl Wrapper {
-    fn take_off<'a>(&self, words: &'a [Argument], setting: Setting) -> Inner<'a> {
+    fn take_off<'a>(&self, words: &'a [Argument<'a>], setting: Setting) -> Inner<'a> {
         let all = words;
         let (mut words, mut setting) = (words, setting);
         let tables = [&self.options];
@@ -218,8 +220,8 @@ impl Wrapper {
     fn switch_user<'a>(
         &self,
         seen: Vec<Seen<'_>>,
-        operands: &[Argument],
-        words: &'a [Argument],
+        operands: &[&Argument<'_>],
+        words: &'a [Argument<'a>],
         mut setting: Setting,
     ) -> Inner<'a> {
         let mut means = self.meanings(seen);
@@ -231,13 +233,13 @@ impl Wrapper {
             setting.apply(Meaning::User, value);
             // The command is the end of the words: nothing behind it is an option.
             let command = words.len().checked_sub(operands.len()).map(|start| &words[start..]);
-            return match command.filter(|command| *command == operands) {
+            return match command.filter(|command| command.iter().eq(operands.iter().copied())) {
                 Some(command) => Inner::Command(command, setting),
                 None => Inner::Unclear(words),
             };
         }
         let operands: Vec<Option<&str>> =
-            operands.iter().map(Argument::literal).filter(|word| *word != Some("-")).collect();
+            operands.iter().map(|word| word.literal()).filter(|word| *word != Some("-")).collect();
         let user = match operands[..] {
             [] => "root",
             [Some(user)] => user,
@@ -258,7 +260,11 @@ impl Wrapper {
 }
 
 /// The script that the only option with a meaning holds.
-fn script_in<'a>(means: &[(Meaning, Value)], words: &'a [Argument], setting: Setting) -> Inner<'a> {
+fn script_in<'a>(
+    means: &[(Meaning, Value)],
+    words: &'a [Argument<'a>],
+    setting: Setting,
+) -> Inner<'a> {
     match means {
         [(Meaning::Script, Value::Known(text))] => Inner::Script(text.clone(), setting),
         [(Meaning::Script, Value::Expanded(prefix))] => match open_script(prefix) {
@@ -276,9 +282,10 @@ fn reads_shell(value: &Value) -> bool {
 }
 
 /// `find … -exec COMMAND ;`: once for each file or with many of them. Of several commands none is read.
-fn found(words: &[Argument], mut setting: Setting) -> Inner<'_> {
-    let runs =
-        |word: &Argument| matches!(word.literal(), Some("-exec" | "-execdir" | "-ok" | "-okdir"));
+fn found<'a>(words: &'a [Argument<'a>], mut setting: Setting) -> Inner<'a> {
+    let runs = |word: &Argument<'_>| {
+        matches!(word.literal(), Some("-exec" | "-execdir" | "-ok" | "-okdir"))
+    };
     let Some(first) = words.iter().position(runs) else {
         return Inner::Nothing;
     };
@@ -286,16 +293,16 @@ fn found(words: &[Argument], mut setting: Setting) -> Inner<'_> {
     if command.iter().any(runs) {
         return Inner::Unclear(command);
     }
-    let ends = |word: &Argument| matches!(word.literal(), Some(";" | "+"));
+    let ends = |word: &Argument<'_>| matches!(word.literal(), Some(";" | "+"));
     let end = command.iter().position(ends).unwrap_or(command.len());
     setting.reads_operands = true;
     Inner::Command(&command[..end], setting)
 }
 
 /// The script that a word holds; one that goes on with an expansion is read up to there.
-fn text(word: &Argument) -> Option<String> {
+fn text(word: &Argument<'_>) -> Option<String> {
     match word {
-        Argument::Literal(text) => Some(text.clone()),
+        Argument::Literal(text) => Some(text.clone().into_owned()),
         Argument::Single { prefix } => open_script(prefix),
         Argument::Unknown => None,
     }
@@ -308,7 +315,7 @@ fn open_script(prefix: &str) -> Option<String> {
     closings.iter().map(|end| format!("{prefix}{end}")).find(|text| shell::parse(text).is_some())
 }
 
-fn joined(words: &[Argument]) -> Option<String> {
+fn joined(words: &[Argument<'_>]) -> Option<String> {
     let known = words.iter().map_while(Argument::literal).collect::<Vec<_>>();
     match words.get(known.len()) {
         None => Some(known.join(" ")),
@@ -321,19 +328,18 @@ fn joined(words: &[Argument]) -> Option<String> {
 
 /// What `env -S` runs: its value and the words behind it. The value is split by rules of its own, which
 /// are the shell's where every character stands for itself.
-fn split_line(value: &Value, words: &[Argument]) -> Option<String> {
+fn split_line(value: &Value, words: &[Argument<'_>]) -> Option<String> {
     let Value::Known(text) = value else { return None };
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b" _./:,@%=-".contains(&b);
     let parts: Option<Vec<&str>> =
         std::iter::once(Some(text.as_str())).chain(words.iter().map(Argument::literal)).collect();
     let line = format!("env {}", parts?.join(" "));
     let separate = words.iter().filter_map(Argument::literal).all(|word| !word.contains(' '));
-    (separate && line.bytes().all(plain)).then_some(line)
+    (separate && line.bytes().all(is_plain)).then_some(line)
 }
 
 /// How many `NAME=VALUE` words (and env's `-`) stand in front.
-fn assignments(words: &[Argument]) -> usize {
-    let assigns = |word: &&Argument| match word.known() {
+fn assignments(words: &[Argument<'_>]) -> usize {
+    let assigns = |word: &&Argument<'_>| match word.known() {
         Some((text, _)) => text == "-" || text.find('=').is_some_and(|at| at > 0),
         None => false,
     };

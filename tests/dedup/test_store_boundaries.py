@@ -85,9 +85,17 @@ async def test_the_runtime_role_can_neither_forge_nor_erase(store, db_as_app):
 
 
 async def test_settings_and_words_are_checked(pools, store):
-    for settings in ({"lease": 0}, {"lease": -1}, {"lease": 60, "cooldown": timedelta(0)}):
-        with pytest.raises(ValueError, match="positive"):
-            ApprovalStore(pools, **settings)
+    for no_duration in (0, -1, True, float("nan"), float("inf"), 1e-9, "60", None, timedelta(0), timedelta.max):
+        for name in ("lease", "cooldown")[: 1 if no_duration is None else 2]:
+            with pytest.raises(ValueError, match=f"{name}=.*: give a positive number of seconds"):
+                ApprovalStore(pools, **{name: no_duration})
+        with pytest.raises(ValueError, match=r"every=.*positive"):
+            store.watch(every=no_duration)
+        if no_duration is not None:
+            with tenant_scope("a"), pytest.raises(ValueError, match=r"lease=.*positive"):
+                await store.claim("worker", lease=no_duration)
+            with tenant_scope("a"), pytest.raises(ValueError, match=r"lease=.*positive"):
+                await store.transition(uuid4(), "executing", by="operator", lease=no_duration)
     with tenant_scope("a"), pytest.raises(UnknownState):
         await store.transition(uuid4(), "paused", by="operator")
     with tenant_scope("a"):

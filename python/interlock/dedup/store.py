@@ -25,6 +25,7 @@ Seconds = float | timedelta
 
 MAX_BATCH = 10_000
 _MAX_INTEGER = 2**31 - 1
+_LONGEST = timedelta(days=36_525)
 NEIGHBOURS = 100
 """How many rows of a cluster, and how many related ones, a decision shows at most for each logical key."""
 
@@ -46,7 +47,7 @@ class ApprovalStore:
             for not at all.
 
     Raises:
-        ValueError: a duration is not positive.
+        ValueError: a duration is not a positive number or timedelta, or more than a hundred years.
 
     """
 
@@ -215,17 +216,18 @@ class ApprovalStore:
         """Return every proposal in flight, oldest first: the snapshot to show to the model and to the operator."""
         return [rows.stored(row) for row in await self._fetch(rows.IN_FLIGHT)]
 
-    def watch(self, *, every: float = 30.0) -> AsyncIterator[StoredProposal]:
+    def watch(self, *, every: Seconds = 30.0) -> AsyncIterator[StoredProposal]:
         """Yield the proposals in flight, then each one that is new, approved or moved, once that is committed.
 
         Nothing is lost over a reconnect: rows are read again after it, and every ``every`` seconds in any case. Close
         the iterator (``contextlib.aclosing``) when done, in the scope it was started in.
 
         Raises:
+            ValueError: ``every`` is not a positive duration.
             ScopeMissing, ScopeEnded, ScopeConflict: it is iterated outside the scope it was started in.
 
         """
-        return changes(self._pools, every)
+        return changes(self._pools, _duration("every", every).total_seconds())
 
     async def _propose(self, statement: rows.Propose, arguments: Sequence[Any]) -> list[Any]:
         with store_errors():
@@ -266,7 +268,13 @@ def _not_found(id: UUID | str) -> ProposalNotFound:
 
 
 def _duration(name: str, value: Seconds) -> timedelta:
-    duration = value if isinstance(value, timedelta) else timedelta(seconds=value)
-    if duration <= timedelta(0):
-        raise ValueError(f"{name}={value!r}: give a positive number of seconds or a timedelta")
+    # A bool is a number to Python, and no duration.
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    try:
+        duration = timedelta(seconds=value) if is_number else value
+    except (ValueError, OverflowError):
+        duration = timedelta(0)
+    if not isinstance(duration, timedelta) or not timedelta(0) < duration <= _LONGEST:
+        message = f"{name}={value!r}: give a positive number of seconds or a timedelta, of a hundred years at most"
+        raise ValueError(message)
     return duration

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyEllipsis, PyInt};
+use pyo3::types::{PyBool, PyEllipsis, PyInt};
 
 use crate::python::current::current;
 use crate::python::errors::raise;
@@ -93,6 +93,10 @@ pub(super) fn nanoseconds(name: &str, value: &Bound<'_, PyAny>) -> PyResult<i64>
     let refused = || {
         PyValueError::new_err(format!("{name} must be a positive number of seconds or a timedelta"))
     };
+    // A number to Python, and no duration.
+    if value.is_instance_of::<PyBool>() {
+        return Err(refused());
+    }
     let duration = match value.extract::<Duration>() {
         Ok(duration) => duration,
         Err(_) => Duration::try_from_secs_f64(value.extract().map_err(|_| refused())?)

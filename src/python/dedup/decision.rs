@@ -20,9 +20,10 @@ pub(in crate::python) struct DedupDecision {
     rows: Rows,
 }
 
+#[allow(clippy::large_enum_variant)] // nearly every one is the large one, which a box would make slower
 enum Rows {
     /// As the index decided: made into Python objects when they are looked at.
-    Decided(Box<Decision>),
+    Decided(Decision),
     Given {
         collapsed_into: Py<PyAny>,
         logical_cluster: Py<PyTuple>,
@@ -137,7 +138,7 @@ impl DedupDecision {
         Self {
             duplicate: decision.reason != Reason::New,
             reason: word(py, decision.reason),
-            rows: Rows::Decided(Box::new(decision)),
+            rows: Rows::Decided(decision),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::python::errors;
 use crate::python::hashing::payload::{begin_database, begin_http, write_notification};
 use crate::python::hashing::{Body, canonical_json};
 use crate::python::shell::{detached, utf8};
-use crate::targets::actions;
+use crate::targets;
 
 const MAX_LABEL_CHARACTERS: usize = 200;
 const MAX_KIND_CHARACTERS: usize = 64;
@@ -36,7 +36,7 @@ pub(in crate::python) struct Proposal {
     pub(super) display_id: Option<Box<str>>,
     canonical: Box<[u8]>,
     context: Option<Context>,
-    logical_keys: OnceLock<Box<[String]>>,
+    logical_keys: OnceLock<Vec<String>>,
 }
 
 struct Context {
@@ -282,17 +282,11 @@ impl Proposal {
     pub(super) fn keys(&self) -> &[String] {
         self.logical_keys.get_or_init(|| {
             let command = match &*self.kind {
-                "shell" => String::from_utf8_lossy(&self.canonical),
+                "shell" => std::str::from_utf8(&self.canonical).unwrap_or_default().into(),
                 "argv" => Cow::Owned(command_line(&self.canonical)),
-                _ => return Box::default(),
+                _ => return Vec::new(),
             };
-            let mut keys: Vec<String> = Vec::new();
-            for key in actions(&command).iter().flat_map(crate::targets::Action::logical_keys) {
-                if !keys.contains(&key) {
-                    keys.push(key);
-                }
-            }
-            keys.into()
+            targets::logical_keys(&command)
         })
     }
 }
