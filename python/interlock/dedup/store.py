@@ -268,12 +268,13 @@ def _not_found(id: UUID | str) -> ProposalNotFound:
 
 
 def _duration(name: str, value: Seconds) -> timedelta:
+    duration: object = value
     # A bool is a number to Python, and no duration.
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    try:
-        duration = timedelta(seconds=value) if is_number else value
-    except (ValueError, OverflowError):
-        duration = timedelta(0)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            duration = timedelta(seconds=value)
+        except (ValueError, OverflowError):
+            duration = None
     if not isinstance(duration, timedelta) or not timedelta(0) < duration <= _LONGEST:
         message = f"{name}={value!r}: give a positive number of seconds or a timedelta, of a hundred years at most"
         raise ValueError(message)
