@@ -1,11 +1,12 @@
 """Sends the prelude in one piece with the statement behind it: one system call, and one wake-up of the server, less.
 
-The transports of asyncio write at once, so the prelude is kept until the driver writes.
+Transports write at once, so the prelude is kept until the driver writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, TypeAlias
 
 Data: TypeAlias = bytes | bytearray | memoryview
@@ -26,12 +27,14 @@ class Hold(Protocol):
 
 def hold_for(transport: Any) -> Hold:
     """Return the way to write to ``transport`` with the fewest system calls."""
+    if type(transport).__module__.startswith("uvloop."):
+        return _Gathered(transport)
     try:
         transport.write = transport.write
         transport.writelines = transport.writelines
         del transport.write, transport.writelines
     except AttributeError:
-        # Its methods cannot be stood in for. Such is uvloop's, which gathers what is written in a turn of the loop.
+        # Its methods cannot be stood in for, and nothing is known of it.
         return _Direct(transport)
     return _Held(transport)
 
@@ -47,6 +50,43 @@ class _Direct:
 
     def flush(self) -> None:
         pass
+
+
+class _BrokenOff(Exception):  # noqa: N818 - caught here
+    """Ends an iterable before a transport has seen its end."""
+
+
+def _broken_off(data: bytes) -> Iterator[bytes]:
+    yield data
+    raise _BrokenOff
+
+
+class _Gathered:
+    """Lets uvloop's transport keep the data itself, since no method of it can be stood in for.
+
+    It gathers what an iterable yields, and sends when that has ended; with what was gathered already, if the one
+    before was broken off. Whether it has kept the data shows in the size of its buffer.
+    """
+
+    __slots__ = ("_transport",)
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def hold(self, data: bytes) -> None:
+        transport = self._transport
+        before = transport.get_write_buffer_size()
+        with contextlib.suppress(_BrokenOff):
+            transport.writelines(_broken_off(data))
+        if transport.get_write_buffer_size() == before:
+            transport.write(data)
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        if self._transport.get_write_buffer_size():
+            self._transport.writelines(())
 
 
 class _Held:
