@@ -69,10 +69,9 @@ GRANT EXECUTE ON FUNCTION interlock.current_org(text) TO :"tenant_role";
 -- replace a statement that has a name.
 --
 --   statements  how many prepared statements the client relies on, if the checkout before is to be ended; else NULL
---   settings    names and values of what the session shall be set to after it
---   nonce       what an ended checkout leaves in the session; and what must be there to enter one without ending another
---   org, seal   of the checkout to be entered; NULL for none
---   setting     which one holds the org
+--   nonce       what must be there to enter a checkout without ending another
+--   settings    names and values of what the session shall be set to: what the application sets in every session, and
+--               the scope to be entered, or a nonce to be left in a session that is ended and enters none
 --
 -- RESET ALL and RESET ROLE were sent by a name for which a statement prepared in SQL may have stood in. Such a statement
 -- can stand in for one that the driver has cached, too; no reset removes it, and none brings back one that was dropped:
@@ -80,7 +79,7 @@ GRANT EXECUTE ON FUNCTION interlock.current_org(text) TO :"tenant_role";
 -- dropped itself, and the number may still be right, since there are statements that the client does not count: but then
 -- its name is missing, and SQL cannot bring it back as a statement that was not prepared in SQL.
 CREATE OR REPLACE PROCEDURE interlock.hand_over(
-    statements integer, settings text[], nonce text, org text, seal text, setting text
+    statements integer, nonce text, settings text[]
 )
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -112,28 +111,18 @@ BEGIN
             ignored := pg_catalog.set_config('lock_timeout', '5s', true);
             DISCARD TEMP;
         END IF;
-        FOR i IN 1 .. coalesce(pg_catalog.cardinality(settings), 0) BY 2 LOOP
-            ignored := pg_catalog.set_config(settings[i], settings[i OPERATOR(pg_catalog.+) 1], false);
-        END LOOP;
     END IF;
-    IF org IS NULL THEN
-        ignored := pg_catalog.set_config('interlock.clean', nonce, false);
-        RETURN;
-    END IF;
-    ignored := pg_catalog.set_config(setting, org, false);
-    IF NOT pg_catalog.texteq(setting, 'app.current_org_id') THEN
-        -- The policies of Interlock's own tables read this one.
-        ignored := pg_catalog.set_config('app.current_org_id', org, false);
-    END IF;
-    IF seal IS NOT NULL THEN
-        ignored := pg_catalog.set_config('interlock.seal', seal, false);
-    END IF;
+    -- One expression for them all: an expression is made ready once in a transaction, which costs more than its value.
+    FOR i IN 1 .. pg_catalog.cardinality(settings) BY 2 LOOP
+        ignored := pg_catalog.set_config(settings[i], settings[i OPERATOR(pg_catalog.+) 1], false);
+    END LOOP;
 END
 $$;
-REVOKE ALL ON PROCEDURE interlock.hand_over(integer, text[], text, text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON PROCEDURE interlock.hand_over(integer, text[], text, text, text, text)
+REVOKE ALL ON PROCEDURE interlock.hand_over(integer, text, text[]) FROM PUBLIC;
+GRANT EXECUTE ON PROCEDURE interlock.hand_over(integer, text, text[])
     TO :"tenant_role", :"admin_role";
 
 -- What earlier releases called instead.
 DROP ROUTINE IF EXISTS interlock.enter(text, text, text, text), interlock.clean(text, text[]),
-    interlock.clean(text, text[], integer), interlock.checkout(text, text, text, text, text[], integer);
+    interlock.clean(text, text[], integer), interlock.checkout(text, text, text, text, text[], integer),
+    interlock.hand_over(integer, text[], text, text, text, text);

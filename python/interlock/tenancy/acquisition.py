@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +37,11 @@ class Acquisition:
     def __await__(self) -> Generator[Any, None, TenantConnection]:
         return self._take().__await__()
 
-    async def _take(self) -> TenantConnection:
+    # No coroutine of its own, nor are those it leads to that need none: this is on the way of every request.
+    def _take(self) -> Coroutine[Any, Any, TenantConnection]:
         if self.frame is not None:
             frame_allows(self.frame)
-        return await self._pool.checkout(self.frame, self._timeout)
+        return self._pool.checkout(self.frame, self._timeout)
 
     async def __aenter__(self) -> TenantConnection:
         if self._connection is not None:

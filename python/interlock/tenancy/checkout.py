@@ -110,10 +110,10 @@ class Checkout:
         proxy, self._proxy = self._proxy, None
         return proxy
 
-    async def enter(self) -> None:
+    def enter(self) -> Awaitable[None]:
         """Set the scope in the session."""
         seal = "" if self.seal is None or self.mode.transactional else self.seal.sign(self.session.pid)
-        await self.mode.enter(self.session, self.org_text, seal)
+        return self.mode.enter(self.session, self.org_text, seal)
 
     async def reset(self, timeout: float | None) -> None:
         """Reset the session as between two checkouts, and set the scope again.

@@ -19,7 +19,7 @@ MODE_NAMES: tuple[ModeName, ...] = ("auto", "merged", "pipelined", "transaction"
 
 
 OWN_SETTING = "app.current_org_id"
-"""What the policies of Interlock's own tables read; interlock.hand_over() knows it too."""
+"""What the policies of Interlock's own tables read."""
 
 # What a session that is broken raises. The last is the driver's when it reads the server's farewell between two
 # statements, as after a timeout for idle sessions.

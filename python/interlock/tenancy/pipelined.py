@@ -24,6 +24,7 @@ from interlock._native import ReplyProtocol
 from interlock.errors import ModeUnavailable
 from interlock.tenancy.hold import hold_for
 from interlock.tenancy.modes import Mode, ModeName, reset_statements
+from interlock.tenancy.seal import SETTING
 from interlock.tenancy.wire import EXECUTE, NULL, SYNC, bind, parse, text, text_array
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ _NAMED = {
 }
 # RESET ALL first: no timeout of the last user shall bear on what follows.
 _RESET = bind("interlock_settings") + EXECUTE + bind("interlock_role") + EXECUTE
-_HAND_OVER = parse("", "CALL interlock.hand_over($1, $2, $3, $4, $5, $6)")
+# With types (int4, text, text[]) there is nothing to infer.
+_HAND_OVER = parse("", "CALL interlock.hand_over($1, $2, $3)", 23, 25, 1009)
 # BEGIN and COMMIT, because the settings would otherwise belong to the implicit transaction of the user's first
 # statement, and go when that fails.
 _BEGIN = bind("interlock_begin") + EXECUTE
@@ -78,7 +80,7 @@ class Channel:
     """Writes ahead on one session and hears of failures."""
 
     __slots__ = (
-        *("_hold", "_mode", "_nonce", "_owes_reset", "_protocol", "_setting", "_settings"),
+        *("_counted", "_hold", "_mode", "_nonce", "_owes_reset", "_protocol", "_settings", "_statements"),
         *("closed_by", "session", "since"),
     )
 
@@ -91,9 +93,9 @@ class Channel:
         self._mode = mode
         self._nonce = NULL
         self._owes_reset = False
-        self._setting = text(mode.guc)
-        settings = [part for setting in session.settings for part in setting]
-        self._settings = text(text_array(settings)) if settings else NULL
+        self._settings = [part for setting in session.settings for part in setting]
+        self._counted = -1
+        self._statements = NULL
         self.session = session
         self.closed_by: str | None = None
         self.since = 0.0
@@ -110,11 +112,15 @@ class Channel:
         self.clean()
         await self._answered()
 
+    @property
+    def is_far_ahead(self) -> bool:
+        """Whether too many answers are to come, as when checkouts send nothing and let nothing else run."""
+        return bool(self._protocol.unanswered >= MOST_AHEAD)
+
     async def catch_up(self) -> None:
-        """Wait for the answers if too many are to come, as when checkouts send nothing and let nothing else run."""
-        if self._protocol.unanswered >= MOST_AHEAD:
-            self.flush()
-            await self._answered()
+        """Wait for the answers."""
+        self.flush()
+        await self._answered()
 
     async def _answered(self) -> None:
         answered = asyncio.Event()
@@ -123,14 +129,16 @@ class Channel:
 
     def enter(self, org: str, seal: str) -> None:
         """Set the org ahead of whatever is sent next, and undo the checkout before if that was put off."""
-        scope = text(org), text(seal) if seal else NULL, self._setting
+        settings = [part for name in self._mode.settings for part in (name, org)]
+        if seal:
+            settings += (SETTING, seal)
         if self._owes_reset:
             self._owes_reset = False
             self._protocol.expect_prelude(_RESET_COMMANDS + _PRELUDE_COMMANDS)
-            prelude = _RESET + _BEGIN + _HAND_OVER + bind("", self._statements(), self._settings, NULL, *scope)
+            prelude = _RESET + _BEGIN + _HAND_OVER + self._reset(*settings)
         else:
             self._protocol.expect_prelude(_PRELUDE_COMMANDS)
-            prelude = _BEGIN + bind("", NULL, NULL, self._nonce, *scope)
+            prelude = _BEGIN + bind("", NULL, self._nonce, text(text_array(settings)))
         self._hold.hold(prelude + _COMMIT)
 
     def leave(self) -> None:
@@ -140,11 +148,11 @@ class Channel:
     def clean(self) -> None:
         """Undo what the checkout left, tell the session the next nonce, and parse what begins the next checkout."""
         self._owes_reset = False
-        self._nonce = text(secrets.token_hex(16))
+        nonce = secrets.token_hex(16)
+        self._nonce = text(nonce)
         self.since = asyncio.get_running_loop().time()
         self._protocol.expect_reset()
-        end = bind("", self._statements(), self._settings, self._nonce, NULL, NULL, self._setting)
-        self._hold.write(_RESET + _BEGIN + _HAND_OVER + end + _COMMIT + SYNC)
+        self._hold.write(_RESET + _BEGIN + _HAND_OVER + self._reset("interlock.clean", nonce) + _COMMIT + SYNC)
 
     def flush(self) -> None:
         """Write what was put off."""
@@ -153,8 +161,12 @@ class Channel:
         else:
             self._hold.flush()
 
-    def _statements(self) -> bytes:
-        return text(str(len(_NAMED) + self.session.cached_statements()))
+    def _reset(self, *settings: str) -> bytes:
+        """The call that ends a checkout, and sets what the application sets in every session, and ``settings``."""
+        count = len(_NAMED) + self.session.cached_statements()
+        if count != self._counted:
+            self._counted, self._statements = count, text(str(count))
+        return bind("", self._statements, NULL, text(text_array([*self._settings, *settings])))
 
     def forget_nonce(self) -> None:
         """Make the next prelude fail."""
@@ -203,7 +215,8 @@ class Pipelined(Mode):
     async def enter(self, session: Session, org: str, seal: str) -> None:
         """Write the prelude, no later than the first statement."""
         channel = _channel(session)
-        await channel.catch_up()
+        if channel.is_far_ahead:
+            await channel.catch_up()
         channel.enter(org, seal)
 
     async def leave(self, session: Session) -> None:
@@ -238,6 +251,8 @@ class Pipelined(Mode):
             logger.warning("a session was closed because its %s failed (SQLSTATE %s)", during, sqlstate)
 
     def _watch(self) -> None:
+        if self._watching is not None and self._flushing is not None:
+            return
         loop = asyncio.get_running_loop()
         if self._watching is None:
             self._watching = loop.call_later(RESET_SECONDS, self._close_stuck, context=contextvars.Context())

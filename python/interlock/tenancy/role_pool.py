@@ -73,7 +73,9 @@ class RolePool:
         """Connect as many sessions as the options ask for."""
         await self._pool
 
-    async def checkout(self, frame: TenantContext | None, timeout: float | None = None) -> TenantConnection:
+    def checkout(
+        self, frame: TenantContext | None, timeout: float | None = None
+    ) -> Coroutine[Any, Any, TenantConnection]:
         """Take a session and bring it into the scope of ``frame``; without one it is the private lane's.
 
         Raises:
@@ -82,8 +84,9 @@ class RolePool:
                 it is closed.
 
         """
-        if timeout is None:
-            return await self._checkout(frame)
+        return self._checkout(frame) if timeout is None else self._checkout_within(timeout, frame)
+
+    async def _checkout_within(self, timeout: float, frame: TenantContext | None) -> TenantConnection:
         try:
             async with asyncio.timeout(timeout) as limit:
                 return await self._checkout(frame)

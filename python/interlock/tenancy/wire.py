@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 SYNC = b"S\x00\x00\x00\x04"
 # The unnamed portal, all rows.
 EXECUTE = b"E\x00\x00\x00\x09\x00\x00\x00\x00\x00"
@@ -10,15 +12,16 @@ NULL = b"\xff\xff\xff\xff"
 """As a parameter of :func:`bind`."""
 
 
-def parse(name: str, statement: str) -> bytes:
-    """Prepare ``statement`` under ``name``; the server infers the types of its parameters."""
-    return _message(b"P", _string(name) + _string(statement) + b"\x00\x00")
+def parse(name: str, statement: str, *types: int) -> bytes:
+    """Prepare ``statement`` under ``name``, with parameters of ``types`` (oids); the server infers those not given."""
+    oids = b"".join(oid.to_bytes(4, "big") for oid in types)
+    return _message(b"P", _string(name) + _string(statement) + len(types).to_bytes(2, "big") + oids)
 
 
 def bind(name: str, *parameters: bytes) -> bytes:
     """Bind parameters, each :func:`text` or :data:`NULL`, to the unnamed portal, for a result in text format."""
     count = len(parameters).to_bytes(2, "big")
-    return _message(b"B", b"".join((b"\x00", _string(name), b"\x00\x00", count, *parameters, b"\x00\x00")))
+    return _message(b"B", b"\x00%b\x00\x00\x00%b%b\x00\x00" % (name.encode(), count, b"".join(parameters)))
 
 
 def text(value: str) -> bytes:
@@ -27,7 +30,7 @@ def text(value: str) -> bytes:
     return len(data).to_bytes(4, "big") + data
 
 
-def text_array(values: list[str]) -> str:
+def text_array(values: Iterable[str]) -> str:
     """Write an array of text as PostgreSQL reads it (Array Input and Output Syntax, 8.15.6)."""
     quoted = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
     return "{" + ",".join(quoted) + "}"
@@ -38,4 +41,4 @@ def _string(value: str) -> bytes:
 
 
 def _message(kind: bytes, body: bytes) -> bytes:
-    return kind + (len(body) + 4).to_bytes(4, "big") + body
+    return b"%b%b%b" % (kind, (len(body) + 4).to_bytes(4, "big"), body)
