@@ -146,7 +146,9 @@ class Attacker:
         if not endpoint.is_read:
             await story.fresh(story.a, endpoint)
             await story.fresh(story.b, endpoint)
-        given = {leaf: self.foreign_value(endpoint, leaf, kind) for leaf in leaves}
+        given: dict[Leaf, Any] = {}
+        for leaf in leaves:
+            given[leaf] = self.foreign_value(endpoint, leaf, kind, besides=given)
         if not given or any(value is None for value in given.values()):
             return None
         if await self.is_capability(endpoint, template, given):
@@ -158,7 +160,9 @@ class Attacker:
             )
 
         def nothing() -> dict[Leaf, Any]:
-            return {leaf: random_reference(leaf, self.world.random, given[leaf]) for leaf in leaves}
+            # Two slots with one row have one row of nothing: that a row is not its own parent is said of any.
+            others = {str(given[leaf]): random_reference(leaf, self.world.random, given[leaf]) for leaf in leaves}
+            return {leaf: others[str(given[leaf])] for leaf in leaves}
 
         first, last = nothing(), nothing()
         if not story.is_matrix:  # where it is too much to read each time, what A is answered must do
@@ -204,10 +208,12 @@ class Attacker:
         request, _, _ = self.world.prepare(self.story.b, endpoint, template, given)
         return (await self.world.transport.send(request)).ok
 
-    def foreign_value(self, endpoint: Endpoint, leaf: Leaf, kind: int = 0) -> Any:
+    def foreign_value(
+        self, endpoint: Endpoint, leaf: Leaf, kind: int = 0, besides: Mapping[Leaf, Any] | None = None
+    ) -> Any:
         """A value of A's for the leaf that B does not have too, of the ``kind``-th likeliest origin; None if none."""
         a, b = self.story.a, self.story.b
-        preferred = self.world.own(a, endpoint, leaf)
+        preferred = self.world.own(a, endpoint, leaf, besides)
         own = {str(seen.value) for seen in b.knowledge.values()}
         origins: dict[tuple[str, str], Any] = {}
         for seen in [*([preferred] if preferred else []), *a.knowledge.ranked(leaf, endpoint)]:

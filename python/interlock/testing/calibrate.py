@@ -13,6 +13,7 @@ from functools import partial
 from itertools import islice, permutations, product
 from typing import Any
 
+from interlock.testing.apart import kept_apart, rows_apart
 from interlock.testing.compare import facts
 from interlock.testing.exchange import Exchange
 from interlock.testing.knowledge import GIVEN, SECRET, Observation
@@ -265,6 +266,7 @@ class Calibration:
         self.learned[endpoint.name] = Learned(
             template, sources, prelude, works=True, public=public, streams=not exchange.response.complete
         )
+        self.learned[endpoint.name].apart = kept_apart(exchange.values, sources)
         named = any(leaf.place == "path" and CANARY in str(value) for leaf, value in exchange.values.items())
         posted = endpoint.method == "POST" and not endpoint.removes
         makes = posted or (endpoint.method == "PUT" and (named or not endpoint.path_parameters))
@@ -282,6 +284,9 @@ class Calibration:
         yield from ((template, {}) for template in (templates if thorough else templates[:2]))
         if not thorough:
             return
+        yield from (
+            (one, others) for one in templates[:2] if (others := rows_apart(self.world, self.org, endpoint, one))
+        )
         yield from self._linked(endpoint)
         for template in templates[:2]:
             yield from self._filled(endpoint, template)

@@ -101,9 +101,15 @@ class Knowledge:
                 found[unquote(parts.path), tuple(parse_qsl(parts.query))] = None
         return list(found)
 
-    def knows(self, source: tuple[str, str]) -> bool:
-        """Whether there is a value from that endpoint and path."""
-        return any((seen.endpoint, seen.path) == source for seen in self._seen)
+    def knows(self, source: tuple[str, str], wanted: int = 1) -> bool:
+        """Whether there are so many values from that endpoint and path."""
+        found = set()
+        for seen in self._seen:
+            if (seen.endpoint, seen.path) == source:
+                found.add(str(seen.value))
+                if len(found) >= wanted:
+                    return True
+        return False
 
     def ranked(self, leaf: Leaf, endpoint: Endpoint) -> list[Observation]:
         """Observations that could fill the leaf, the likeliest first, the newest first among equals."""
@@ -117,10 +123,10 @@ class Knowledge:
         """How likely ``seen`` fills the leaf, where ``best`` is 1."""
         return _likelihood(leaf, endpoint, seen) / max(_likelihood(leaf, endpoint, best), 1)
 
-    def latest(self, source: tuple[str, str], leaf: Leaf) -> Observation | None:
-        """The newest value from that endpoint and path."""
+    def latest(self, source: tuple[str, str], leaf: Leaf, besides: Sequence[str] = ()) -> Observation | None:
+        """The newest value from that endpoint and path, ``besides`` some."""
         for seen in reversed(self._seen):
-            if (seen.endpoint, seen.path) == source and fits(leaf, seen.value):
+            if (seen.endpoint, seen.path) == source and fits(leaf, seen.value) and str(seen.value) not in besides:
                 return seen
         return None
 

@@ -66,7 +66,8 @@ class Learned:
     """What calibration found out about one endpoint: which template it accepts and where its references come from.
 
     ``operations`` are templates for what else it does, where the body says what, as for a single endpoint of many
-    methods; ``optional`` are references it accepts but also does without, such as the parent of the first folder.
+    methods; the slots in ``apart`` take another row than those before them;
+    ``optional`` are references it accepts but also does without, such as the parent of the first folder.
     ``prelude`` are the endpoints to call first with a new row; a ``public`` endpoint refuses whoever has credentials
     (a sign-up, a log-in); one that ``streams`` does not end by itself; one that ``ends_session`` is called once only.
     """
@@ -74,6 +75,7 @@ class Learned:
     template: Template
     sources: dict[str, tuple[str, str]] = field(default_factory=dict)
     prelude: tuple[str, ...] = ()
+    apart: frozenset[str] = frozenset()
     optional: frozenset[str] = frozenset()
     works: bool = False
     public: bool = False
@@ -158,7 +160,7 @@ class World:
             if given is not None and leaf in given:
                 value = given[leaf]
             elif leaf.reference:
-                seen = self.own(org, endpoint, leaf)
+                seen = self.own(org, endpoint, leaf, besides=values)
                 if seen is None and learned is not None and leaf.key in learned.optional:
                     return OMITTED
                 if seen is not None:
@@ -171,11 +173,14 @@ class World:
 
         return render(endpoint, chosen, value_of), values, tuple(origins)
 
-    def own(self, org: Org, endpoint: Endpoint, leaf: Leaf) -> Observation | None:
-        """A value of the org's own that the leaf can refer to."""
+    def own(
+        self, org: Org, endpoint: Endpoint, leaf: Leaf, besides: Mapping[Leaf, Any] | None = None
+    ) -> Observation | None:
+        """A value of the org's own that the leaf can refer to: another row than ``besides`` has where it takes one."""
         learned = self.learned.get(endpoint.name)
         if learned is not None and leaf.key in learned.sources:
-            found = org.knowledge.latest(learned.sources[leaf.key], leaf)
+            taken = [str(one) for one in (besides or {}).values()] if leaf.key in learned.apart else []
+            found = org.knowledge.latest(learned.sources[leaf.key], leaf, taken)
             if found is not None or leaf.key in learned.optional:
                 return found
         elif learned is not None and learned.works and (leaf.place == "body" or endpoint.method == "PUT"):
@@ -224,9 +229,10 @@ class World:
         learned = self.learned.get(endpoint.name)
         if learned is None or depth > MAX_SUPPLY:
             return
-        for source in learned.sources.values():
+        for key, source in learned.sources.items():
             maker = self.endpoints.get(source[0])
-            if maker is None or maker is endpoint or org.knowledge.knows(source):
+            enough = org.knowledge.knows(source, 1 + (key in learned.apart))
+            if maker is None or maker is endpoint or enough:
                 continue
             await self.supply(org, maker, depth + 1)
             request, values, origins = self.prepare(org, maker)
