@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from interlock.testing.exchange import Request
 from interlock.testing.listening import converse, listen, overhear
+from interlock.testing.overlapping import act_on_what_is_there, write_together
+from interlock.testing.paging import turn_pages
 from interlock.testing.routes import Endpoint
-from interlock.testing.variations import vary
+from interlock.testing.variations import ask_too_little, vary
 
 if TYPE_CHECKING:
     from interlock.testing.story import Story
@@ -22,9 +24,15 @@ async def explore_everything(story: Story) -> None:
     """Follow links, overlap reads, listen while the other writes, and ask everything otherwise."""
     await _follow_links(story)
     await _overlap(story)
+    await write_together(story)
     await _open(story, story.endpoints)
+    await act_on_what_is_there(story)
+    for endpoint in story.readable():
+        await ask_too_little(story, endpoint)
     for endpoint in [*story.readable(), *story.seed_order]:
         await vary(story, endpoint)
+    for endpoint in story.readable():
+        await turn_pages(story, endpoint)
 
 
 async def explore(story: Story, endpoint: Endpoint) -> None:
@@ -33,7 +41,9 @@ async def explore(story: Story, endpoint: Endpoint) -> None:
         await _open(story, [endpoint])
     elif endpoint.is_read:
         await _after_failure(story, endpoint)
+        await ask_too_little(story, endpoint)
         await vary(story, endpoint)
+        await turn_pages(story, endpoint)
     else:
         await story.world.call(None, endpoint, purpose="nobody asks", own=False)
 

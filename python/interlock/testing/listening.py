@@ -88,10 +88,12 @@ def _worded(endpoint: Endpoint, value: str | int) -> Iterator[str]:
 
 def _messages(story: Story, endpoint: Endpoint) -> Iterator[str]:
     own = {str(seen.value) for seen in story.b.knowledge.values()}
+    referred_to = {source for one in story.world.learned.values() for source in one.sources.values()}
     foreign: dict[tuple[str, str], str | int] = {}
     for seen in story.a.knowledge.values():
         text = str(seen.value)
-        named = bool(REFERENCE.search(seen.key)) or "#" in seen.path
+        served = (seen.endpoint, seen.path) in referred_to  # what other endpoints are asked for, whatever its name
+        named = bool(REFERENCE.search(seen.key)) or "#" in seen.path or served
         if named and text not in own and text not in story.a.secrets and not seen.path.startswith("sent "):
             foreign.setdefault((seen.endpoint, seen.path), seen.value)
     wanted = [*list(foreign.values())[:MAX_ASKED], *story.a.names]
