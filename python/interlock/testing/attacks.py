@@ -23,6 +23,7 @@ MAX_KINDS = 4
 MAX_MENTIONS, MAX_MENTIONED, MIN_PROSE, MAX_PROSE = 24, 80, 40, 1500
 
 Slot = tuple[Template, tuple[Leaf, ...]]
+_ADDRESS = re.compile(r"user_?name|login|handle|email", re.IGNORECASE)
 _TICKET = re.compile(r"cursor|token|code|key|secret|sig|hash|link|match", re.IGNORECASE)
 
 
@@ -79,9 +80,9 @@ class Attacker:
         groups: list[Slot] = [(bare, (leaf,)) for leaf in required]
         if len(required) > 1:
             groups.append((bare, tuple(required)))
-        longer, added = _one_more(bare)
-        if added:
-            groups.append((longer, added))
+        # A list of references is looked at as far as its first; another operation may change what is set already.
+        longer = [_one_more(one) for one in (bare, *learned.operations)]
+        groups += [(template, added) for template, added in longer if added]
         for other in learned.operations if self.story.template is None or bare == learned.template else ():
             leaves = tuple(leaf for leaf in other.leaves() if leaf.reference and leaf.place == "body")
             groups += [(other, leaves)] if leaves else []
@@ -99,6 +100,24 @@ class Attacker:
             return []
         made = [await self._mention(endpoint, bare, leaf) for leaf in bare.leaves() if _takes_prose(leaf)]
         return [attack for attack in made if attack is not None]
+
+    async def mention_addresses(self, endpoint: Endpoint) -> None:
+        """B's texts mention A's people by what they are addressed with; what else is known of them may come back."""
+        a, b = self.story.a.knowledge, self.story.b.knowledge
+        own = {str(seen.value) for seen in b.values()}
+        addresses = (str(seen.value) for seen in a.values() if "@" in str(seen.value) or _ADDRESS.search(seen.key))
+        known = [one for one in dict.fromkeys(addresses) if one not in own and len(one) <= MAX_MENTIONED]
+        if endpoint.is_read or self.world.learned[endpoint.name].public or endpoint.removes:
+            return
+        for leaf in self.world.learned[endpoint.name].template.leaves():
+            if _takes_prose(leaf) and (texts := _mentioning(known[:MAX_MENTIONS], leaf)):
+                await self.world.call(
+                    self.story.b,
+                    endpoint,
+                    given={leaf: " ".join(mark + one for mark, one in texts)},
+                    purpose="B mentions people of A's",
+                    own=False,
+                )
 
     async def _mention(self, endpoint: Endpoint, template: Template, leaf: Leaf) -> Attack | None:
         a, b = self.story.a.knowledge, self.story.b.knowledge
@@ -196,6 +215,9 @@ class Attacker:
         before, foreign, after = (one.response for one in three)
         refused = all(not one.ok and not malformed(one) for one in (before, after))
         named = all(leaf.place != "query" and not _TICKET.search(leaf.name) for leaf in leaves)
+        looked_up = all(leaf.place == "path" for leaf in leaves) and before.status == after.status == 404
+        if looked_up and refused and foreign.status != 404:
+            return not foreign.ok and not malformed(foreign)  # no ticket is found among those of others
         return named and refused and (not foreign.ok or foreign.status != 200 or three[0].request.method != "GET")
 
     async def is_capability(self, endpoint: Endpoint, template: Template, given: Mapping[Leaf, Any]) -> bool:

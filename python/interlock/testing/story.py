@@ -79,6 +79,10 @@ class Story:
         self.a = await self._create_org(self.world, "A")
         self.b = await self._create_org(self.world, "B")
 
+    async def newcomer(self) -> Org:
+        """A third org, of which nobody has heard yet."""
+        return await self._create_org(self.world, "D")
+
     async def matrix(self) -> None:
         """B settles; A writes everything; B looks again, with its own ids and with A's."""
         self.is_matrix = True
@@ -99,6 +103,8 @@ class Story:
         await explore_everything(self)
         for oracle in self.oracles:
             await oracle.afterwards(self)
+        for endpoint in self.writes:  # last: what B has sent it may be shown
+            await self.attacker.mention_addresses(endpoint)
         await self.reach()
 
     async def live(self) -> None:

@@ -26,8 +26,8 @@ class ExistenceOracle(Oracle):
     title: ClassVar[str] = "existence of another org's row"
 
     async def afterwards(self, story: Story) -> None:
-        """In the example over everything, too, beside the search for what they changed."""
-        for endpoint in story.writes:
+        """In the example over everything, too; reads first: B's writes make what it names as A has named its own."""
+        for endpoint in [*story.readable(), *story.writes]:
             await self._judge(story, endpoint, await story.attacker.attacks(endpoint))
 
     async def probe(self, story: Story, endpoint: Endpoint) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from interlock.testing.compare import caused, facts, said
 from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
+from interlock.testing.payloads import Leaf
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import Story
 
@@ -52,13 +54,23 @@ class SessionOracle(Oracle):
         tag, own = of_a.response.header("etag"), of_b.response.header("etag")
         if tag is None or tag == own:
             return
+        theirs = {leaf: value for leaf, value in of_a.values.items() if leaf.reference}
+        for given in ({}, theirs) if theirs else ({},):
+            await self._revalidate(story, endpoint, given, tag, of_a)
+
+    async def _revalidate(
+        self, story: Story, endpoint: Endpoint, given: Mapping[Leaf, Any], tag: str, of_a: Exchange
+    ) -> None:
+        """B has A's tag, for what is its own or, with ``given``, for what is A's."""
         asked: list[Exchange] = []
         for value, purpose in (('"none"', "B has no tag"), (tag, "B has A's tag"), ('"none"', "B has no tag")):
             asked.append(
                 await story.world.call(
-                    story.b, endpoint, headers=[("if-none-match", value)], purpose=purpose, own=False
+                    story.b, endpoint, given=given, headers=[("if-none-match", value)], purpose=purpose, own=False
                 )
             )
+        if given and asked[0].response.ok:
+            return  # what everybody may see has one tag for all
         three = [facts(one.response, [tag]) for one in asked]
         if "status" in caused(*three):
             leak(
