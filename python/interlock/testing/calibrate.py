@@ -358,6 +358,8 @@ class Calibration:
         """Values for the references, and for what may be one by its name, the likeliest combinations first."""
         options: list[list[tuple[int, Leaf, Any]]] = []
         for leaf in template.leaves():
+            if leaf.decimal:
+                continue  # an amount from elsewhere may be larger than all that are made up, and no reference
             values = self._one_of_each_source(replace(leaf, reference=True), endpoint)[:CANDIDATES]
             if values and (leaf.reference or leaf.place != "path"):
                 tried = values if leaf.reference else [None, *values]

@@ -135,7 +135,8 @@ class Knowledge:
         newest: dict[str, Any] = {}
         for seen in self.values():
             newest.setdefault(seen.key.lower(), seen.value)
-        named = ((leaf, newest.get(leaf.name.lower())) for leaf in leaves if not leaf.reference)
+        # No amount: a larger one than all that are made up would hide how these move a total or a record.
+        named = ((leaf, newest.get(leaf.name.lower())) for leaf in leaves if not leaf.reference and not leaf.decimal)
         return {leaf: value for leaf, value in named if value is not None and fits(leaf, value)}
 
     def identities(self) -> Iterator[tuple[str, str]]:
