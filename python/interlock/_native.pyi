@@ -340,7 +340,7 @@ class DedupIndex:
         *,
         lease: Any | None = None,
         cooldown: Any | None = None,
-        capacity: SupportsIndex | None = None,
+        capacity: Any | None = None,
         clock: Any | None = None,
     ) -> DedupIndex: ...
     def expire(self, /) -> tuple:

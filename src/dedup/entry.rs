@@ -61,11 +61,22 @@ impl Proposed {
 }
 
 /// Logical keys, each followed by NUL, which none contains, and the label: without an allocation, as most are short.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Texts {
     joined: SmallVec<[u8; INLINE]>,
     keys: u32,
     labelled: bool,
+}
+
+impl Clone for Texts {
+    /// As one piece: a `SmallVec` would copy itself byte by byte.
+    fn clone(&self) -> Self {
+        Self {
+            joined: SmallVec::from_slice(&self.joined),
+            keys: self.keys,
+            labelled: self.labelled,
+        }
+    }
 }
 
 impl Texts {

@@ -147,7 +147,7 @@ impl Index {
             id: self.ids.id(number, shard.next_slot(), selector),
             first_seen: now,
             number,
-            realm: shard.realm(candidate.org, candidate.kind),
+            realm: shard.realm(hashed),
             cmd_hash: candidate.cmd_hash,
             canon_version: CANON_VERSION,
             texts,

@@ -21,17 +21,19 @@ pub(super) struct Key<'a> {
     pub(super) content_hash: &'a [u8; 32],
 }
 
-/// A key with its hash, which is wanted more than once.
+/// A key with its hash and that of its realm, which are wanted more than once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hashed<'a> {
     pub(super) key: Key<'a>,
     hash: u64,
+    realm: u64,
 }
 
 impl<'a> Key<'a> {
     /// With its hash under secret keys, so that nobody can choose contents that collide.
     pub(super) fn hashed(self, hasher: &RandomState) -> Hashed<'a> {
-        Hashed { key: self, hash: hasher.hash_one((self.content_hash, self.org, self.kind)) }
+        let realm = hasher.hash_one((self.org, self.kind));
+        Hashed { key: self, hash: hasher.hash_one((self.content_hash, realm)), realm }
     }
 
     /// One byte that every index derives alike, so that the ids of a restored one still lead to their shard (FNV-1a).
@@ -82,10 +84,10 @@ impl Shard {
         }
     }
 
-    pub(super) fn realm(&mut self, org: Option<&str>, kind: &str) -> Arc<Realm> {
-        let hash = self.hasher.hash_one((org, kind));
+    pub(super) fn realm(&mut self, hashed: Hashed<'_>) -> Arc<Realm> {
+        let Key { org, kind, .. } = hashed.key;
         let same = |realm: &Arc<Realm>| realm.org.as_deref() == org && *realm.kind == *kind;
-        if let Some(realm) = self.realms.find(hash, same) {
+        if let Some(realm) = self.realms.find(hashed.realm, same) {
             return Arc::clone(realm);
         }
         if self.realms.len() >= self.purge_realms_at {
@@ -94,7 +96,7 @@ impl Shard {
         }
         let realm = Arc::new(Realm { org: org.map(Into::into), kind: kind.into() });
         let hasher = &self.hasher;
-        self.realms.insert_unique(hash, Arc::clone(&realm), |realm| {
+        self.realms.insert_unique(hashed.realm, Arc::clone(&realm), |realm| {
             hasher.hash_one((realm.org.as_deref(), &*realm.kind))
         });
         realm

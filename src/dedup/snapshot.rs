@@ -12,6 +12,10 @@ use super::{Id, IndexError, LifecycleState};
 
 const FORMAT: u32 = 1;
 
+/// No index lives to count as far, and what is restored must be able to count on.
+const MOST_CHANGES: u32 = 1 << 31;
+const MOST_SEEN: u64 = 1 << 62;
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Snapshot {
@@ -89,6 +93,9 @@ impl Index {
         if hashed.key.selector() != id.selector() {
             return Err(not_a_snapshot("an id does not belong to its content"));
         }
+        if record.attempt.max(record.version) >= MOST_CHANGES || record.seen_count >= MOST_SEEN {
+            return Err(not_a_snapshot("a count is larger than any that an index reaches"));
+        }
         let mut shard = self.lock(id.selector());
         if record.logical_keys.iter().any(|key| key.contains('\0')) {
             return Err(not_a_snapshot("a logical key has a NUL"));
@@ -99,7 +106,7 @@ impl Index {
             id,
             first_seen: record.first_seen,
             number: self.next_number(),
-            realm: shard.realm(org, kind),
+            realm: shard.realm(hashed),
             cmd_hash: bytes(&record.cmd_hash)?,
             canon_version: record.canon_version,
             texts: texts.ok_or_else(|| not_a_snapshot("its texts are too long"))?,

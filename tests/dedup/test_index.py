@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
@@ -146,6 +147,19 @@ def test_snapshot_and_restore():
         DedupIndex(capacity=2).restore(full.snapshot())
 
 
+@pytest.mark.parametrize("count", ["attempt", "version", "seen_count"])
+def test_a_snapshot_whose_counts_could_not_go_on_is_refused(count):
+    index = DedupIndex()
+    row = index.propose(STOP).stored
+    snapshot = json.loads(index.snapshot())
+    (entry,) = snapshot["entries"]
+    entry[count] = 2**64 - 1 if count == "seen_count" else 2**32 - 1
+    with pytest.raises(SnapshotError, match="count"):
+        index.restore(json.dumps(snapshot).encode())
+    assert index.propose(STOP).stored.seen_count == 2
+    assert index.transition(row.id, "executing").attempt == 1
+
+
 # --- orgs
 
 
@@ -200,8 +214,9 @@ def test_what_is_no_duration_is_refused_by_name(name):
 
 
 def test_bad_input():
-    with pytest.raises(ValueError, match="capacity"):
-        DedupIndex(capacity=0)
+    for no_capacity in (0, -1, True, 1.5, "2", 2**64):
+        with pytest.raises(ValueError, match="capacity"):
+            DedupIndex(capacity=no_capacity)
     with pytest.raises(TypeError):
         DedupIndex(clock=7)
     with pytest.raises(TypeError):

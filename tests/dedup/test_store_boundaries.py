@@ -109,7 +109,7 @@ async def test_settings_and_words_are_checked(pools, store):
                 await store.claim(nobody)
         with pytest.raises(ValueError, match="NUL"):
             await store.transition(id, "cancelled", by="operator", reason="be\0cause")
-        for limit in (0, -1, 2**31):
+        for limit in (0, -1, 2**31, True, 1.5):
             with pytest.raises(ValueError, match="limit"):
                 await store.claim("worker", limit=limit)
         assert (await store.get(id)).version == 1

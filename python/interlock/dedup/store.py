@@ -127,8 +127,8 @@ class ApprovalStore:
 
         Report with :meth:`transition` and the ``attempt`` of the row before the lease lapses.
         """
-        if not 1 <= limit <= _MAX_INTEGER:
-            raise ValueError(f"limit={limit}: claim at least one, and at most {_MAX_INTEGER}")
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= _MAX_INTEGER:
+            raise ValueError(f"limit={limit!r}: claim at least one, and at most {_MAX_INTEGER}")
         period = self._lease if lease is None else _duration("lease", lease)
         return [rows.stored(row) for row in await self._fetch(rows.CLAIM, _somebody("worker", worker), limit, period)]
 

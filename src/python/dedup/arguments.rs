@@ -108,6 +108,15 @@ pub(super) fn nanoseconds(name: &str, value: &Bound<'_, PyAny>) -> PyResult<i64>
     }
 }
 
+/// How many may be in flight: a whole number from 1.
+pub(super) fn capacity(value: &Bound<'_, PyAny>) -> PyResult<usize> {
+    let whole = value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>();
+    match value.extract() {
+        Ok(capacity) if whole && capacity > 0 => Ok(capacity),
+        _ => Err(PyValueError::new_err("capacity must be a whole number, at least 1")),
+    }
+}
+
 /// Where the index takes the time from, in nanoseconds since 1970.
 pub(super) enum Clock {
     /// The system's time when the index was made, and a monotonic clock from there: leases do not jump with it.

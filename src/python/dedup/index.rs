@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 use std::sync::Arc;
 
-use super::arguments::{Clock, OrgArgument, nanoseconds};
+use super::arguments::{Clock, OrgArgument, capacity, nanoseconds};
 use super::decision::{DedupDecision, stored_proposal, stored_proposals};
 use super::proposal::Proposal;
 use crate::dedup::{Candidate, Id, Index, IndexError, LifecycleState, Settings};
@@ -41,17 +41,13 @@ impl DedupIndex {
     fn new(
         lease: Option<&Bound<'_, PyAny>>,
         cooldown: Option<&Bound<'_, PyAny>>,
-        capacity: Option<usize>,
+        capacity: Option<&Bound<'_, PyAny>>,
         clock: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let capacity = capacity.unwrap_or(DEFAULT_CAPACITY);
-        if capacity == 0 {
-            return Err(PyValueError::new_err("capacity must be at least 1"));
-        }
         let settings = Settings {
             lease: lease.map(|lease| nanoseconds("lease", lease)).transpose()?,
             cooldown: cooldown.map(|cooldown| nanoseconds("cooldown", cooldown)).transpose()?,
-            capacity,
+            capacity: capacity.map_or(Ok(DEFAULT_CAPACITY), self::capacity)?,
         };
         let index = RwLock::new(Arc::new(Index::new(settings)));
         Ok(Self { settings, clock: Clock::from_argument(clock)?, index })
