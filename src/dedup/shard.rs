@@ -84,10 +84,10 @@ impl Shard {
         }
     }
 
-    pub(super) fn realm(&mut self, hashed: Hashed<'_>) -> Arc<Realm> {
-        let Key { org, kind, .. } = hashed.key;
+    pub(super) fn realm(&mut self, of: Hashed<'_>) -> Arc<Realm> {
+        let Key { org, kind, .. } = of.key;
         let same = |realm: &Arc<Realm>| realm.org.as_deref() == org && *realm.kind == *kind;
-        if let Some(realm) = self.realms.find(hashed.realm, same) {
+        if let Some(realm) = self.realms.find(of.realm, same) {
             return Arc::clone(realm);
         }
         if self.realms.len() >= self.purge_realms_at {
@@ -96,7 +96,7 @@ impl Shard {
         }
         let realm = Arc::new(Realm { org: org.map(Into::into), kind: kind.into() });
         let hasher = &self.hasher;
-        self.realms.insert_unique(hashed.realm, Arc::clone(&realm), |realm| {
+        self.realms.insert_unique(of.realm, Arc::clone(&realm), |realm| {
             hasher.hash_one((realm.org.as_deref(), &*realm.kind))
         });
         realm
