@@ -27,6 +27,7 @@ CUT = 8  # length of a cut token that still names its org
 CANARY = "qz7k"  # what every token begins with
 OMITTED = object()  # what a leaf is filled with that is to be left out
 _UNUSED = "90909090"
+_LARGEST = 2_100_000_000  # near the end of a column of 32 bits
 _ALPHABETS: dict[Callable[[str], bool], list[str]] = {
     str.isdecimal: list("0123456789"),
     str.isupper: list("ABCDEF"),
@@ -122,7 +123,8 @@ def carry(token: str, leaf: Leaf) -> str:
 def random_reference(leaf: Leaf, source: random.Random, like: Any = None) -> Any:
     """A reference of the same type that refers to nothing; ``like`` is a value that does refer to something."""
     if leaf.schema.get("type") in ("integer", "number") or isinstance(like, int):
-        return source.randrange(1_900_000_000, 2_100_000_000)
+        top = int(min(leaf.schema.get("maximum", _LARGEST), _LARGEST))
+        return source.randrange(top - top // 20, top)
     if like is None or _is_uuid(str(like)) or leaf.schema.get("format") == "uuid":
         return str(uuid.UUID(int=source.getrandbits(128), version=4))
     return _similar(str(like), source)
