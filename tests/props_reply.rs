@@ -285,3 +285,26 @@ fn statements_prepared_by_sql_are_noticed() {
         }
     }
 }
+
+#[test]
+fn reported_settings_are_noticed_whoever_they_answer() {
+    for expected in [None, Some(PRELUDE), Some(Expected::Reset)] {
+        for (kind, noticed) in [(b'S', true), (b'N', false), (b'A', false)] {
+            let mut scanner = ReplyScanner::default();
+            if let Some(group) = expected {
+                scanner.expect(group).expect("room for one");
+            }
+            let stream = message(kind, b"client_encoding\0LATIN1\0");
+            for cut in 0..stream.len() {
+                scan(
+                    &mut scanner,
+                    &[stream[..cut].to_vec(), stream[cut..].to_vec()],
+                    &mut Vec::new(),
+                )
+                .expect("a good stream");
+                assert_eq!(scanner.take_reported(), noticed, "{kind} cut at {cut}");
+                assert!(!scanner.take_reported());
+            }
+        }
+    }
+}

@@ -906,6 +906,10 @@ class ReplyProtocol:
         """
         Whether statements were prepared or dropped through SQL since the last call.
         """
+    def take_reported(self, /) -> bool:
+        """
+        Whether the server reported the value of a setting since the last call.
+        """
     @property
     def unanswered(self, /) -> int:
         """

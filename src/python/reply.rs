@@ -67,6 +67,11 @@ impl ReplyProtocol {
         self.scanner.lock().take_prepared_by_sql()
     }
 
+    /// Whether the server reported the value of a setting since the last call.
+    fn take_reported(&self) -> bool {
+        self.scanner.lock().take_reported()
+    }
+
     /// Calls `callback()` once, when nothing is unanswered any more.
     fn when_settled(&self, py: Python<'_>, callback: Py<PyAny>) -> PyResult<()> {
         if self.scanner.lock().unanswered() == 0 {

@@ -103,6 +103,7 @@ pub struct ReplyScanner {
     // The first bytes of a body whose content matters.
     prefix: Vec<u8>,
     prepared_by_sql: bool,
+    reported: bool,
     given_up: bool,
 }
 
@@ -113,6 +114,7 @@ impl Default for ReplyScanner {
             position: BETWEEN_MESSAGES,
             prefix: Vec::new(),
             prepared_by_sql: false,
+            reported: false,
             given_up: false,
         }
     }
@@ -146,6 +148,11 @@ impl ReplyScanner {
     /// by name: the reset may then refuse the session.
     pub fn take_prepared_by_sql(&mut self) -> bool {
         std::mem::take(&mut self.prepared_by_sql)
+    }
+
+    /// Whether, since the last call, the server reported the value of a setting (`ParameterStatus`).
+    pub fn take_reported(&mut self) -> bool {
+        std::mem::take(&mut self.reported)
     }
 
     /// Takes the next chunk of the stream, of any length. What the driver shall see of it, unless that
@@ -253,6 +260,7 @@ impl ReplyScanner {
         self.position = BETWEEN_MESSAGES;
         if !ours {
             self.prepared_by_sql |= kind == b'C' && names_statements(&self.prefix);
+            self.reported |= kind == b'S';
             return Ok(());
         }
         match (self.expected.front_mut(), kind) {

@@ -5,7 +5,6 @@ Transports write at once, so the prelude is kept until the driver writes.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, TypeAlias
 
@@ -76,10 +75,12 @@ class _Gathered:
     def hold(self, data: bytes) -> None:
         transport = self._transport
         before = transport.get_write_buffer_size()
-        with contextlib.suppress(_BrokenOff):
+        try:
             transport.writelines(_broken_off(data))
-        if transport.get_write_buffer_size() == before:
-            transport.write(data)
+        except _BrokenOff:
+            if transport.get_write_buffer_size() > before:
+                return
+        transport.write(data)
 
     def write(self, data: bytes) -> None:
         self._transport.write(data)

@@ -65,6 +65,9 @@ _UNDONE = {
 # As hand_over() says it, or as the server does of a statement that the reset itself needs.
 _CHANGED_BY_SQL = ("IL001", "26000")
 
+# In a text that is made once, where the org goes; no setting's name or value can hold it.
+_ORG = "\0"
+
 # A reset that takes longer waits for a lock that another session holds.
 RESET_SECONDS = 5.0
 
@@ -80,7 +83,7 @@ class Channel:
     """Writes ahead on one session and hears of failures."""
 
     __slots__ = (
-        *("_counted", "_hold", "_mode", "_nonce", "_owes_reset", "_protocol", "_settings", "_statements"),
+        *("_counted", "_hold", "_mode", "_nonce", "_owes_reset", "_protocol", "_scope", "_settings", "_statements"),
         *("closed_by", "session", "since"),
     )
 
@@ -94,6 +97,9 @@ class Channel:
         self._nonce = NULL
         self._owes_reset = False
         self._settings = [part for setting in session.settings for part in setting]
+        scope = [part for name in mode.settings for part in (name, _ORG)]
+        # Made once, because quoting is most of the work: of a scope that follows a reset, and of one that does not.
+        self._scope = {True: text_array([*self._settings, *scope]), False: text_array(scope)}
         self._counted = -1
         self._statements = NULL
         self.session = session
@@ -129,16 +135,17 @@ class Channel:
 
     def enter(self, org: str, seal: str) -> None:
         """Set the org ahead of whatever is sent next, and undo the checkout before if that was put off."""
-        settings = [part for name in self._mode.settings for part in (name, org)]
+        # A canonical org id holds nothing that an array would have to escape.
+        settings = self._scope[self._owes_reset].replace(_ORG, org)
         if seal:
-            settings += (SETTING, seal)
+            settings = f'{settings[:-1]},"{SETTING}","{seal}"}}'
         if self._owes_reset:
             self._owes_reset = False
             self._protocol.expect_prelude(_RESET_COMMANDS + _PRELUDE_COMMANDS)
-            prelude = _RESET + _BEGIN + _HAND_OVER + self._reset(*settings)
+            prelude = _RESET + _BEGIN + _HAND_OVER + self._reset(settings)
         else:
             self._protocol.expect_prelude(_PRELUDE_COMMANDS)
-            prelude = _BEGIN + bind("", NULL, self._nonce, text(text_array(settings)))
+            prelude = _BEGIN + bind("", NULL, self._nonce, text(settings))
         self._hold.hold(prelude + _COMMIT)
 
     def leave(self) -> None:
@@ -152,7 +159,8 @@ class Channel:
         self._nonce = text(nonce)
         self.since = asyncio.get_running_loop().time()
         self._protocol.expect_reset()
-        self._hold.write(_RESET + _BEGIN + _HAND_OVER + self._reset("interlock.clean", nonce) + _COMMIT + SYNC)
+        settings = text_array([*self._settings, "interlock.clean", nonce])
+        self._hold.write(_RESET + _BEGIN + _HAND_OVER + self._reset(settings) + _COMMIT + SYNC)
 
     def flush(self) -> None:
         """Write what was put off."""
@@ -161,12 +169,12 @@ class Channel:
         else:
             self._hold.flush()
 
-    def _reset(self, *settings: str) -> bytes:
-        """The call that ends a checkout, and sets what the application sets in every session, and ``settings``."""
+    def _reset(self, settings: str) -> bytes:
+        """The call that ends a checkout and sets ``settings``."""
         count = len(_NAMED) + self.session.cached_statements()
         if count != self._counted:
             self._counted, self._statements = count, text(str(count))
-        return bind("", self._statements, NULL, text(text_array([*self._settings, *settings])))
+        return bind("", self._statements, NULL, text(settings))
 
     def forget_nonce(self) -> None:
         """Make the next prelude fail."""
@@ -175,6 +183,10 @@ class Channel:
     def was_prepared_by_sql(self) -> bool:
         """Whether the checkout prepared or dropped statements through SQL."""
         return bool(self._protocol.take_prepared_by_sql())
+
+    def was_told_of_settings(self) -> bool:
+        """Whether the server has reported the change of a setting since the last call."""
+        return bool(self._protocol.take_reported())
 
     def close(self) -> None:
         """Give the session up as one that could not be reset."""
@@ -224,7 +236,7 @@ class Pipelined(Mode):
         channel = _channel(session)
         # In another encoding, the first statement after the reset would be misread: it is written before the driver
         # hears that the encoding is the old one again.
-        if channel.was_prepared_by_sql() or session.in_other_encoding():
+        if channel.was_prepared_by_sql() or (channel.was_told_of_settings() and session.in_other_encoding()):
             self.counters.sessions_refused += 1
             session.connection.terminate()
             return

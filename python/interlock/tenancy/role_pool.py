@@ -16,7 +16,7 @@ from interlock.tenancy.checkout import Checkout, ended_by_the_server
 from interlock.tenancy.connection import TenantConnection
 from interlock.tenancy.modes import Mode, SessionRefused
 from interlock.tenancy.releasing import give_back
-from interlock.tenancy.session import Session, run_unscoped, tracked
+from interlock.tenancy.session import Session, run_unscoped, session_of, tracked
 from interlock.tenancy.stats import PoolStats
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class RolePool:
                 raise
 
     async def _bring_in(self, proxy: Any, frame: TenantContext | None) -> TenantConnection:
-        session: Session = proxy.interlock_session
+        session = session_of(proxy)
         session.in_use = True
         checkout = Checkout(self.mode, session, proxy, frame, self._sealer)
         await checkout.enter()
@@ -175,9 +175,11 @@ class RolePool:
                 "the connection was released while an operation was in progress on it, and is closed: await the "
                 "operation first"
             )
-        # The pool may have taken back the slot of a session that ended just now, before the proxy knows.
-        with contextlib.suppress(asyncpg.InternalClientError):
+        try:
             await give_back(self._pool, proxy, timeout)
+        except asyncpg.InternalClientError:
+            # The pool may have taken back the slot of a session that ended just now, before the proxy knows.
+            return
 
     # --- asyncpg's callbacks: they run in the context of whoever comes by, and must not see it
 

@@ -88,6 +88,14 @@ def tracked(connection_class: type[asyncpg.Connection]) -> type[asyncpg.Connecti
     return types.new_class(f"Tracked{connection_class.__name__}", (Tracked, connection_class), exec_body=fill)
 
 
+def session_of(proxy: Any) -> Session:
+    """Return the session behind what asyncpg's pool lends."""
+    # The proxy passes every attribute on, but not before the interpreter has made an error that it has none.
+    connection = getattr(proxy, "_con", proxy)
+    session: Session = connection.interlock_session
+    return session
+
+
 async def run_unscoped(work: Coroutine[Any, Any, T]) -> T:
     """Run ``work`` in an empty context.
 
