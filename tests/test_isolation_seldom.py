@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -105,7 +106,7 @@ def office(leak: str) -> FastAPI:
     """Rooms whose states change in bulk, numbered bills, invitations, a hook, jobs, and who is present."""
     app, rooms, bills, uses = FastAPI(), dict[str, dict[str, str]](), Rows(), list[str]()
     invited, hooks, jobs = dict[str, str](), dict[str, str](), dict[str, dict[str, str]]()
-    present, latest = dict[str, int](), [""]
+    present, latest, kept = dict[str, int](), [""], dict[tuple[str, date, date], int]()
 
     @app.post("/rooms", status_code=201)
     async def make(text: Text, org: Org) -> dict[str, str]:
@@ -135,6 +136,11 @@ def office(leak: str) -> FastAPI:
     @app.get("/bills")
     async def sums(org: Org, by: Literal["all", "year"] = "all") -> dict[str, int]:
         return {by: len([one for one in bills if one["org"] == org or (leak == "grouping" and by == "year")])}
+
+    @app.get("/bills/report")
+    async def report(org: Org, start: Annotated[date, Query(alias="from")], to: date) -> dict[str, int]:
+        key = ("" if leak == "kept figures" else org, start, to)
+        return {"bills": kept.setdefault(key, len([one for one in bills if one["org"] == org]) if to >= start else 0)}
 
     @app.post("/invitations", status_code=201)
     async def invite(org: Org) -> dict[str, str]:
@@ -240,7 +246,7 @@ def test_what_shows_in_a_seldom_asked_question_is_found(leak: str) -> None:
     assert not harness(notes(leak)).run(max_examples=1, seed=1, max_seconds=None).ok
 
 
-OFFICE = ["the rest of a list", "number", "grouping", "token", "last hook", "job", "presence", "uses"]
+OFFICE = ["the rest of a list", "number", "grouping", "token", "last hook", "job", "presence", "uses", "kept figures"]
 
 
 @pytest.mark.parametrize("leak", OFFICE)

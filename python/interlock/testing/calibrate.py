@@ -358,11 +358,10 @@ class Calibration:
         """Values for the references, and for what may be one by its name, the likeliest combinations first."""
         options: list[list[tuple[int, Leaf, Any]]] = []
         for leaf in template.leaves():
-            if leaf.decimal:
-                continue  # an amount from elsewhere may be larger than all that are made up, and no reference
-            values = self._one_of_each_source(replace(leaf, reference=True), endpoint)[:CANDIDATES]
+            # No amount from elsewhere: it may be larger than all that are made up, and hide them in a record.
+            values = [] if leaf.decimal else self._one_of_each_source(replace(leaf, reference=True), endpoint)
             if values and (leaf.reference or leaf.place != "path"):
-                tried = values if leaf.reference else [None, *values]
+                tried = values[:CANDIDATES] if leaf.reference else [None, *values[:CANDIDATES]]
                 options.append([(rank, leaf, value) for rank, value in enumerate(tried)])
         combinations = islice(product(*options[:MAX_GUESSED]), MAX_ATTEMPTS * CANDIDATES) if options else ()
         for chosen in sorted(combinations, key=lambda one: sum(rank for rank, _, _ in one)):

@@ -23,7 +23,7 @@ def moment(place: str, name: str, position: int, kind: str) -> str:
     In a body what begins is before what ends, and what is neither lies between; in a query the beginning is before,
     and the end behind, whatever was sent in a body.
     """
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace("-", "_").lower()
+    words = _words(name)
     day = _DAY + datetime.timedelta(days=1 if place == "query" else 1 + position % 20)
     if _BORN.search(words):
         day = _BIRTHDAY
@@ -32,3 +32,14 @@ def moment(place: str, name: str, position: int, kind: str) -> str:
     elif _FIRST.search(words):
         day = _DAY - (_WIDE if place == "query" else datetime.timedelta())
     return day.isoformat() + "Z" if kind == "date-time" else day.date().isoformat()
+
+
+def wider(name: str, days: int, kind: str) -> str | None:
+    """The beginning of a search so many days earlier than usual, or its end so much later; None if it is neither."""
+    back = -days if _FIRST.search(_words(name)) else days if _LAST.search(_words(name)) else 0
+    day = datetime.datetime.fromisoformat(moment("query", name, 1, "date")) + datetime.timedelta(days=back)
+    return (day.isoformat() + "Z" if kind == "date-time" else day.date().isoformat()) if back else None
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).replace("-", "_").lower()

@@ -10,6 +10,7 @@ from interlock.testing.compare import Facts, caused, facts, said, stepped
 from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
+from interlock.testing.oracles.kept import kept_for_another
 from interlock.testing.oracles.questions import Question, Step, ask_each, optional, restless, step, usual
 from interlock.testing.routes import Endpoint
 from interlock.testing.story import Story
@@ -50,6 +51,10 @@ class NonInterferenceOracle(Oracle):
                 await self._confirm(story, question)
         await self._ranks(story)
         await self._watched(story)
+        for endpoint in story.readable():
+            moved, told = await kept_for_another(story, endpoint)
+            if moved:
+                self._report(story, told[0], told[1], min(moved), "where A has asked for the same days before")
 
     @staticmethod
     def _reads(story: Story) -> list[Question]:
@@ -135,17 +140,20 @@ class NonInterferenceOracle(Oracle):
         moved = (moved or set()) - await restless(story, question, max(one.seconds for one in seen))
         if not moved:
             return
-        last, key = seen[-1], min(moved)
+        last = seen[-1]
+        self._report(story, last.before, last.after, min(moved), when, last.writes)
+
+    def _report(
+        self, story: Story, before: Exchange, after: Exchange, key: str, when: str, writes: Sequence[Exchange] = ()
+    ) -> None:
+        one, other = (said(facts(exchange.response), key) for exchange in (before, after))
         leak(
             story.world,
             self,
-            last.after,
+            after,
             surface=key,
-            message=(
-                f"B's {key} goes from {said(facts(last.before.response), key)} to "
-                f"{said(facts(last.after.response), key)} {when}"
-            ),
-            also=[last.before, *last.writes],
+            message=f"B's {key} goes from {one} to {other} {when}",
+            also=[before, *writes],
         )
 
 
