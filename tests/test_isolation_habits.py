@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from interlock.errors import IsolationLeak
 from interlock.testing import IsolationHarness
+from interlock.testing.oracles.questions import unsteady
 from interlock.testing.values import Mint
 
 Row = dict[str, Any]
@@ -241,6 +242,13 @@ def test_extreme_numbers_are_allowed_and_lie_round_the_others(schema: Row) -> No
     assert max(extreme) <= schema.get("maximum", 10_000)
 
 
+def test_ten_readings_tell_a_choice_among_a_few_from_what_stays_and_from_what_drifts() -> None:
+    for seed in range(1000):
+        chance = random.Random(seed)
+        readings = [{"one of four": chance.choice("abcd"), "stays": "x", "drifts": 7 + 2 * at} for at in range(10)]
+        assert unsteady(readings) == {"one of four"}
+
+
 def test_what_is_one_of_a_few_at_random_is_no_difference() -> None:
     app, rows, chance = FastAPI(), Rows(), random.Random(7)
 
@@ -259,8 +267,8 @@ def test_what_is_one_of_a_few_at_random_is_no_difference() -> None:
         return rows.get(org, number)
 
     @app.get("/tips")
-    async def tips(org: str = Depends(org_of)) -> list[str]:
-        return chance.sample(["one", "two", "three"], 3)
+    async def tips(since: datetime.date | None = None, org: str = Depends(org_of)) -> list[str]:
+        return chance.sample(["one", "two", "three", "four"], 4)
 
     report = harness(app).run(max_examples=12, seed=1, max_seconds=None)
     assert report.ok, str(report)

@@ -97,6 +97,12 @@ def stepped(first: Facts, second: Facts, third: Facts) -> list[str]:
     return sorted(moved)
 
 
+def wavered(first: Facts, second: Facts) -> set[str]:
+    """The facts that are not the same, but for numbers, which may drift."""
+    pairs = ((key, first.get(key, _MISSING), second.get(key, _MISSING)) for key in {*first, *second})
+    return {key for key, one, two in pairs if one != two and not (_is_number(one) and _is_number(two))}
+
+
 def said(found: Facts, key: str) -> str:
     """A fact, short."""
     value = found.get(key, _MISSING)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
-from interlock.testing.compare import caused, facts
+from interlock.testing.compare import caused, facts, same
 from interlock.testing.exchange import Exchange
 from interlock.testing.moments import wider
 from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder
@@ -13,7 +14,7 @@ from interlock.testing.routes import Endpoint
 from interlock.testing.story import Story
 from interlock.testing.world import Org
 
-ROUNDS, MAX_DAYS = 3, 2500
+ROUNDS, QUIET_READINGS, MAX_DAYS = 3, 10, 2500
 
 
 async def kept_for_another(story: Story, endpoint: Endpoint) -> tuple[set[str], list[Exchange]]:
@@ -36,7 +37,19 @@ async def kept_for_another(story: Story, endpoint: Endpoint) -> tuple[set[str], 
         moved = found if moved is None else moved & found
         if not moved:
             break
-    return moved or set(), told
+    return (moved or set()) - (await _at_random(story, endpoint, template, days) if moved else set()), told
+
+
+async def _at_random(
+    story: Story, endpoint: Endpoint, template: Template, days: dict[tuple[str, str], Leaf]
+) -> set[str]:
+    """What is not the same either where nobody has asked before: one of a few."""
+    readings = []
+    for _ in range(QUIET_READINGS):
+        given = _asked(story, days)
+        found = await _ask(story, story.b, endpoint, template, given)
+        readings.append(facts(found.response, [str(day) for day in given.values()]))
+    return {key for one, two in pairwise(readings) for key in {*one, *two} if not same(one, two, key)}
 
 
 def _is_end(leaf: Any) -> bool:

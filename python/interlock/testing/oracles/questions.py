@@ -7,8 +7,9 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from interlock.testing.compare import Facts, facts, stepped
+from interlock.testing.compare import Facts, facts, stepped, wavered
 from interlock.testing.exchange import Exchange
 from interlock.testing.payloads import REFERENCE, Leaf, Template, middle
 from interlock.testing.routes import Endpoint
@@ -65,7 +66,14 @@ async def restless(story: Story, question: Question, seconds: float) -> set[str]
     # Where it is judged for good, long enough for a clock of seconds.
     await asyncio.sleep(min(max(seconds, TICK_SECONDS if story.restful else 0.0), MAX_QUIET_SECONDS))
     readings += [facts_of(story, question, await ask(story, question)) for _ in range(QUIET_READINGS // 2)]
-    return {key for three in zip(readings, readings[1:], readings[2:], strict=False) for key in stepped(*three)}
+    return unsteady(readings)
+
+
+def unsteady(readings: Sequence[Facts]) -> set[str]:
+    """The facts that are not the same in each reading, and do not drift by the same amount either."""
+    moved = {key for three in zip(readings, readings[1:], readings[2:], strict=False) for key in stepped(*three)}
+    # One of a few at random may never be the same twice and then another: it only wavers.
+    return moved.union(*(wavered(*two) for two in pairwise(readings)))
 
 
 async def step(story: Story, question: Question, act: Callable[[], Awaitable[list[Exchange]]]) -> Step:
