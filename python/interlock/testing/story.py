@@ -223,9 +223,11 @@ class Story:
         if learned is None:
             return
         makers = {source[0] for key, source in learned.sources.items() if key.startswith("path ")}
+        more = {source[0] for key, source in learned.sources.items() if key in learned.apart}
         for maker in self.endpoints:
-            if maker.name in makers and maker.method == "POST" and maker is not endpoint:
-                await self.world.call(org, maker, purpose=f"{org.name} makes a row")
+            if maker.name in makers | more and maker.method == "POST" and maker is not endpoint:
+                for _ in range((maker.name in makers) + (maker.name in more)):
+                    await self.world.call(org, maker, purpose=f"{org.name} makes a row")
         for name in learned.prelude:
             for step in self.endpoints:
                 if step.name == name:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from interlock.testing.attacks import invalid
-from interlock.testing.compare import caused, facts, said
+from interlock.testing.compare import caused, facts, said, same
 from interlock.testing.exchange import Exchange, Request
 from interlock.testing.finding import leak
 from interlock.testing.oracles.base import Oracle
@@ -19,7 +19,8 @@ from interlock.testing.values import random_reference
 
 HEADERS = ("x-org-id", "x-organization-id", "x-tenant-id", "x-tenant", "x-org", "x-workspace-id", "x-account-id")
 NAMES = ("org_id", "tenant_id", "organization_id", "org", "tenant", "workspace_id", "account_id")
-MAX_MINED, MAX_NAMES, REPEATED = 40, 3, 3
+MAX_MINED, MAX_NAMES = 40, 3
+REPEATED = 12  # what is one of two at random looks like a difference in one round of four
 
 Hint = Callable[[Request, str], Request | None]
 
@@ -169,8 +170,10 @@ class HintOracle(Oracle):
     @staticmethod
     async def _again(ask: Callable[[str, str], Awaitable[Exchange | None]], key: str, sent: list[str]) -> bool:
         for _ in range(REPEATED):
-            three = [await ask(name, "once more") for name in (sent[0], sent[2], sent[1])]
-            if key not in caused(*(facts(one.response, sent) for one in three if one is not None)):
+            asked = [await ask(name, "once more") for name in (sent[0], sent[1], sent[2], sent[1])]
+            calm, *three = (facts(one.response, sent) for one in asked if one is not None)
+            # What every second request is answered is nobody's doing either.
+            if key not in caused(*three) or not same(calm, three[0], key):
                 return False
         return True
 
