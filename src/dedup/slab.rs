@@ -1,5 +1,8 @@
 //! What a shard holds, by slot.
 
+/// Bytes of a large page, on most systems.
+pub(super) const HUGE_PAGE: usize = 2 << 20;
+
 /// Values of the first chunk. Each of the next has twice as many as the one before, up to [`LARGEST`] doublings: a small
 /// index takes little, and most of a large one lies in large pages. What is not used yet takes no memory.
 const FIRST: usize = 64;
@@ -88,8 +91,7 @@ fn place_of(slot: u32) -> (usize, usize) {
 #[allow(unsafe_code)] // there is no safe call for it
 pub(super) fn advise_huge_pages<T>(start: *const T, bytes: usize) {
     const PAGE: usize = 4096;
-    const HUGE: usize = 2 << 20;
-    if bytes < HUGE {
+    if bytes < HUGE_PAGE {
         return;
     }
     let begin = start.addr().next_multiple_of(PAGE);

@@ -1,6 +1,6 @@
 //! Slots under the hash of what they hold.
 
-use super::slab::advise_huge_pages;
+use super::slab::{HUGE_PAGE, advise_huge_pages};
 
 /// Cells of the smallest table. Every size is a power of two.
 const SMALLEST: usize = 8;
@@ -9,7 +9,10 @@ const SMALLEST: usize = 8;
 /// a look waits for memory once, reads nothing but what it looks for, and a table that grows needs no key again.
 #[derive(Default)]
 pub(super) struct Slots {
-    cells: Vec<Cell>,
+    // The cells, and where they fill large pages, what lies before the first such page.
+    memory: Vec<Cell>,
+    start: usize,
+    size: usize,
     len: usize,
 }
 
@@ -42,7 +45,7 @@ impl Slots {
     /// Puts a slot under this hash, where it is not yet.
     pub(super) fn insert(&mut self, hash: u64, slot: u32) {
         // A quarter of the cells stays empty, and a run between two empty ones short.
-        if 4 * (self.len + 1) > 3 * self.cells.len() {
+        if 4 * (self.len + 1) > 3 * self.size {
             self.grow();
         }
         self.place(cell(hash, slot));
@@ -59,16 +62,16 @@ impl Slots {
         let mut at = hole;
         loop {
             at = self.after(at);
-            let behind = self.cells[at];
+            let behind = self.cells()[at];
             if behind == EMPTY {
                 break;
             }
             if self.distance(self.home(behind), at) >= self.distance(hole, at) {
-                self.cells[hole] = behind;
+                self.cells_mut()[hole] = behind;
                 hole = at;
             }
         }
-        self.cells[hole] = EMPTY;
+        self.cells_mut()[hole] = EMPTY;
         self.len -= 1;
     }
 
@@ -76,7 +79,7 @@ impl Slots {
     fn probe(&self, hash: u64) -> impl Iterator<Item = (usize, Cell)> {
         let mut at = self.home(hash);
         let run = std::iter::from_fn(move || {
-            let here = (at, *self.cells.get(at)?);
+            let here = (at, *self.cells().get(at)?);
             at = self.after(at);
             (here.1 != EMPTY).then_some(here)
         });
@@ -85,17 +88,38 @@ impl Slots {
 
     fn place(&mut self, cell: Cell) {
         let mut at = self.home(cell);
-        while self.cells[at] != EMPTY {
+        while self.cells()[at] != EMPTY {
             at = self.after(at);
         }
-        self.cells[at] = cell;
+        self.cells_mut()[at] = cell;
     }
 
     fn grow(&mut self) {
-        let size = SMALLEST.max(2 * self.cells.len());
-        let before = std::mem::replace(&mut self.cells, vec![EMPTY; size]);
-        advise_huge_pages(self.cells.as_ptr(), size * size_of::<Cell>());
-        before.into_iter().filter(|cell| *cell != EMPTY).for_each(|cell| self.place(cell));
+        let size = SMALLEST.max(2 * self.size);
+        let before = std::mem::replace(self, Self::empty(size));
+        before.cells().iter().filter(|cell| **cell != EMPTY).for_each(|cell| self.place(*cell));
+        self.len = before.len;
+    }
+
+    /// A table of so many cells. One that fills large pages begins where one does: otherwise a table of two of them lies
+    /// in one and a thousand small ones. What is left out before it is never touched, and takes no memory.
+    fn empty(size: usize) -> Self {
+        const PER_PAGE: usize = HUGE_PAGE / size_of::<Cell>();
+        let spare = if size < PER_PAGE { 0 } else { PER_PAGE };
+        let memory = vec![EMPTY; size + spare];
+        let begin = memory.as_ptr().addr();
+        let start = (begin.next_multiple_of(HUGE_PAGE) - begin) / size_of::<Cell>() % PER_PAGE;
+        let table = Self { memory, start: start.min(spare), size, len: 0 };
+        advise_huge_pages(table.cells().as_ptr(), size * size_of::<Cell>());
+        table
+    }
+
+    fn cells(&self) -> &[Cell] {
+        &self.memory[self.start..self.start + self.size]
+    }
+
+    fn cells_mut(&mut self) -> &mut [Cell] {
+        &mut self.memory[self.start..self.start + self.size]
     }
 
     /// Where a hash, or a cell with half of it, belongs.
@@ -113,7 +137,7 @@ impl Slots {
     }
 
     fn mask(&self) -> usize {
-        self.cells.len().wrapping_sub(1)
+        self.size.wrapping_sub(1)
     }
 }
 
@@ -123,6 +147,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::slab::HUGE_PAGE;
     use super::Slots;
 
     /// Few homes, some of them at the end of the table, so that runs meet and go round.
@@ -148,5 +173,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_table_that_fills_large_pages_begins_with_one() {
+        let mut slots = Slots::default();
+        for slot in 0..400_000 {
+            slots.insert(u64::from(slot).wrapping_mul(0x9E37_79B9_7F4A_7C15), slot);
+        }
+        assert_eq!(slots.cells().as_ptr().addr() % HUGE_PAGE, 0);
+        assert!((0..400_000).all(|slot| {
+            let hash = u64::from(slot).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            slots.find(hash, |at| at == slot) == Some(slot)
+        }));
     }
 }
