@@ -34,7 +34,7 @@ from interlock.testing.world import Learned, Org, OutOfTime, World
 
 T = TypeVar("T")
 
-PROOFS, ATTACKS = frozenset({"O1", "O2"}), frozenset({"O4", "O6", "O11"})
+PROOFS, ATTACKS = frozenset({"O1", "O2"}), frozenset({"O4", "O5", "O6", "O8", "O11"})
 CONFIRMING_SECONDS = 6.0
 CALIBRATION = 0.4  # of the time of a run, after which it does not try harder
 ORG_ENDPOINT = 1023

@@ -77,7 +77,7 @@ class HintOracle(Oracle):
     title: ClassVar[str] = "an org hint is believed"
 
     async def afterwards(self, story: Story) -> None:
-        """B reads everything while naming A; the passive oracles look at the answers."""
+        """B reads while naming A, where the passive oracles look at the answers, and writes with A in the body."""
         for endpoint in story.readable():
             if not endpoint.in_schema:
                 continue
@@ -91,6 +91,11 @@ class HintOracle(Oracle):
                         await story.world.send(
                             story.b, endpoint, asked, values, origins, purpose="B names A", own=False
                         )
+
+        for endpoint in story.writes:
+            if not endpoint.removes and not endpoint.websocket:
+                for org in story.a.names[:1]:
+                    await self._try(story, endpoint, self._hints(story, endpoint)[-1], org)
 
     @staticmethod
     def _hints(story: Story, endpoint: Endpoint) -> list[Hint]:

@@ -32,6 +32,11 @@ class NaturalKeyOracle(Oracle):
     code: ClassVar[str] = "O5"
     title: ClassVar[str] = "another org's content is noticed"
 
+    async def afterwards(self, story: Story) -> None:
+        """In the example over everything, too, for what makes something: there is where a key is taken."""
+        for endpoint in story.seed_order:
+            await self.probe(story, endpoint)
+
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """Sandwich the copy of A's write between two of B's own; what shows must show every time."""
         if endpoint.is_read:
