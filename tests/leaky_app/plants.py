@@ -47,6 +47,27 @@ DATABASE = [
         "ALTER TABLE tickets DROP CONSTRAINT tickets_customer, ADD CONSTRAINT tickets_customer "
         "FOREIGN KEY (customer_id) REFERENCES customers (id) ON DELETE CASCADE",
     ),
+    # Nobody is shown a row of it, until the allowance is used up.
+    Plant(
+        "upload-counted-to-the-newest",
+        "database",
+        f"""
+        CREATE TABLE uploads (org_id uuid NOT NULL, id bigint GENERATED ALWAYS AS IDENTITY, PRIMARY KEY (org_id, id));
+        ALTER TABLE uploads OWNER TO desk_admin;
+        ALTER TABLE uploads ENABLE ROW LEVEL SECURITY; ALTER TABLE uploads FORCE ROW LEVEL SECURITY;
+        CREATE POLICY own_org ON uploads USING ({_OWN});
+        CREATE FUNCTION count_upload() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+        BEGIN
+            IF (SELECT count(*) >= 150 FROM uploads u WHERE u.org_id = NEW.org_id) THEN
+                RAISE EXCEPTION 'the allowance is used up';
+            END IF;
+            INSERT INTO uploads (org_id) SELECT o.org_id FROM orgs o ORDER BY o.ctid DESC LIMIT 1;
+            RETURN NEW;
+        END $$;
+        ALTER FUNCTION count_upload() OWNER TO desk_admin;
+        CREATE TRIGGER count_upload BEFORE INSERT ON documents FOR EACH ROW EXECUTE FUNCTION count_upload();
+        """,
+    ),
 ]
 
 PLANTS = [
