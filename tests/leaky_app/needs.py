@@ -21,8 +21,8 @@ NEEDS: dict[str, dict[str, str]] = {
     "O4": {"forbidden-or-missing": "GET /invoices/{invoice_id}"},
     "O5": {"document-dedup-any-org": "POST /documents", "unique-everywhere": "POST /customers"},
     "O6": {"blind-update": "PATCH /customers/{customer_id}", "pay-any-silently": "POST /invoices/{invoice_id}/pay"},
-    "O7": {"background-under-previous-org": "POST /reports"},
-    "O8": {"org-from-body": "PUT /preferences", "org-from-query": EVERYTHING},
+    "O7": {"upload-counted-to-the-newest": "POST /documents"},
+    "O8": {"org-from-body": "PUT /preferences", "org-from-query": "GET /customers"},
     "O11": {"etag-of-anybody": EVERYTHING},
 }
 # O10 judges no exchange: it tells that one of two layers is gone while the other still holds.
