@@ -21,16 +21,20 @@ class SessionLoop:
 
     def __init__(self) -> None:
         self._started: Future[asyncio.AbstractEventLoop] = Future()
+        self._closed = asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="interlock-isolation", daemon=True)
         self._thread.start()
         self._loop = self._started.result()
 
     def _serve(self) -> None:
+        # Worker threads belong to the task that the loop runs for: with one, as in a server, requests take turns on
+        # the same threads, and what one leaves in a thread is there for the next.
         with asyncio.Runner() as runner:
-            loop = runner.get_loop()
-            asyncio.set_event_loop(loop)
-            loop.call_soon(self._started.set_result, loop)
-            loop.run_forever()
+            runner.run(self._wait())
+
+    async def _wait(self) -> None:
+        self._started.set_result(asyncio.get_running_loop())
+        await self._closed.wait()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in a task with an empty context and wait for its result."""
@@ -46,7 +50,7 @@ class SessionLoop:
     def close(self) -> None:
         """Stop the loop and wait for its thread."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._closed.set)
             self._thread.join()
 
 
