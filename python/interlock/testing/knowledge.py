@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -38,12 +39,18 @@ class Observation:
     endpoint: str
     exchange: int
 
+    @cached_property
+    def origin(self) -> tuple[str, str, bool]:
+        """What tells how likely it is what a slot wants: who gave it out (or was sent it), and under which name."""
+        return self.endpoint, self.key.lower(), self.path.startswith("sent ")
+
 
 class Knowledge:
     """The observations of one org, newest last. ``paths`` are the application's own, to recognise links by."""
 
     def __init__(self) -> None:
         self._seen: list[Observation] = []
+        self._at: defaultdict[tuple[str, str], list[Observation]] = defaultdict(list)
         self.paths: Sequence[re.Pattern[str]] = ()
 
     def learn(self, exchange: Exchange, sent: dict[Leaf, Any]) -> None:
@@ -51,24 +58,31 @@ class Knowledge:
         if not exchange.response.ok or exchange.endpoint.startswith("DELETE"):
             return
         for path, key, value in _scalars(exchange.response):
-            self._seen.append(Observation(value, key, path, exchange.endpoint, exchange.index))
+            self._add(Observation(value, key, path, exchange.endpoint, exchange.index))
             for name, part in self._linked(value):
-                self._seen.append(Observation(part, name, f"{path}#{name}", exchange.endpoint, exchange.index))
+                self._add(Observation(part, name, f"{path}#{name}", exchange.endpoint, exchange.index))
         for leaf, value in sent.items():
             if isinstance(value, str) and (not leaf.reference or CANARY in value):
-                self._seen.append(
-                    Observation(value, leaf.name, f"sent {leaf.path}", exchange.endpoint, exchange.index)
-                )
+                self._add(Observation(value, leaf.name, f"sent {leaf.path}", exchange.endpoint, exchange.index))
         if len(self._seen) > MAX_REMEMBERED:
             given = [seen for seen in self._seen if seen.endpoint in (GIVEN, SECRET)]
-            self._seen = given + self._seen[-MAX_REMEMBERED // 2 :]
+            kept = given + self._seen[-MAX_REMEMBERED // 2 :]
+            self._seen.clear()
+            self._at.clear()
+            for seen in kept:
+                self._add(seen)
+
+    def _add(self, seen: Observation) -> None:
+        self._seen.append(seen)
+        self._at[seen.endpoint, seen.path].append(seen)
 
     def tell(self, facts: Mapping[str, Any], secrets: Iterable[str]) -> None:
         """What whoever made the org knows of it: its slug, its number, and what it authenticates with."""
         for name, value in facts.items():
-            self._seen.append(Observation(value, name, f"org.{name}", GIVEN, 0))
+            self._add(Observation(value, name, f"org.{name}", GIVEN, 0))
         for name in SECRET_NAMES:
-            self._seen += [Observation(value, name, f"secret.{name}", SECRET, 0) for value in secrets]
+            for value in secrets:
+                self._add(Observation(value, name, f"secret.{name}", SECRET, 0))
 
     def _linked(self, value: Any) -> Iterator[tuple[str, str]]:
         """The parameters in a link to one of the application's own endpoints: those of its path and of its query."""
@@ -103,30 +117,28 @@ class Knowledge:
 
     def knows(self, source: tuple[str, str], wanted: int = 1) -> bool:
         """Whether there are so many values from that endpoint and path."""
-        found = set()
-        for seen in self._seen:
-            if (seen.endpoint, seen.path) == source:
-                found.add(str(seen.value))
-                if len(found) >= wanted:
-                    return True
-        return False
+        return len({str(seen.value) for seen in self._at.get(source, ())}) >= wanted
 
     def ranked(self, leaf: Leaf, endpoint: Endpoint) -> list[Observation]:
         """Observations that could fill the leaf, the likeliest first, the newest first among equals."""
-        scored = [(_likelihood(leaf, endpoint, seen), position, seen) for position, seen in enumerate(self._seen)]
-        scored = [entry for entry in scored if entry[0] > 0 and fits(leaf, entry[2].value)]
+        likely = {origin: _likelihood(leaf, endpoint, origin) for origin in {seen.origin for seen in self._seen}}
+        scored = [
+            (likely[seen.origin], position, seen)
+            for position, seen in enumerate(self._seen)
+            if likely[seen.origin] > 0 and fits(leaf, seen.value)
+        ]
         scored.sort(key=lambda entry: (-entry[0], _otherwise_written(leaf, entry[2].value), -entry[1]))
         return [seen for _, _, seen in scored]
 
     @staticmethod
     def likeness(leaf: Leaf, endpoint: Endpoint, seen: Observation, best: Observation) -> float:
         """How likely ``seen`` fills the leaf, where ``best`` is 1."""
-        return _likelihood(leaf, endpoint, seen) / max(_likelihood(leaf, endpoint, best), 1)
+        return _likelihood(leaf, endpoint, seen.origin) / max(_likelihood(leaf, endpoint, best.origin), 1)
 
     def latest(self, source: tuple[str, str], leaf: Leaf, besides: Sequence[str] = ()) -> Observation | None:
         """The newest value from that endpoint and path, ``besides`` some."""
-        for seen in reversed(self._seen):
-            if (seen.endpoint, seen.path) == source and fits(leaf, seen.value) and str(seen.value) not in besides:
+        for seen in reversed(self._at.get(source, ())):
+            if fits(leaf, seen.value) and str(seen.value) not in besides:
                 return seen
         return None
 
@@ -174,10 +186,8 @@ def singular(word: str) -> str:
     return word
 
 
-def _likelihood(leaf: Leaf, endpoint: Endpoint, seen: Observation) -> int:
-    uuid = leaf.schema.get("format") == "uuid"
-    sent = seen.path.startswith("sent ")
-    return _score(leaf.place, leaf.name, uuid, endpoint.path, seen.endpoint, seen.key.lower(), sent)
+def _likelihood(leaf: Leaf, endpoint: Endpoint, origin: tuple[str, str, bool]) -> int:
+    return _score(leaf.place, leaf.name, leaf.schema.get("format") == "uuid", endpoint.path, *origin)
 
 
 @lru_cache(maxsize=1 << 17)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import ClassVar
 
 from interlock.testing.exchange import Exchange
@@ -36,8 +37,9 @@ class RowIdOracle(Oracle):
         known = identifiers(exchange.request.sent_bytes)
         if reader is not None:
             known |= reader.sent_literals | world.literals[reader.index]
-        self._names(world, exchange, reader)
-        for surface, text in exchange.response.surfaces():
+        surfaces = list(exchange.response.surfaces())
+        self._names(world, exchange, reader, surfaces)
+        for surface, text in surfaces:
             for pattern in (UUID_TEXT, _NUMBER):
                 for match in pattern.finditer(text):
                     literal = match.group().lower()
@@ -52,7 +54,9 @@ class RowIdOracle(Oracle):
                             literal=literal,
                         )
 
-    def _names(self, world: World, exchange: Exchange, reader: Org | None) -> None:
+    def _names(
+        self, world: World, exchange: Exchange, reader: Org | None, surfaces: Iterable[tuple[str, bytes]]
+    ) -> None:
         """Look for what another org is called by, such as its slug, where the reader did not call it so."""
         own = reader.names if reader is not None else ()
         for org in world.everybody():
@@ -61,7 +65,7 @@ class RowIdOracle(Oracle):
                 telling = len(name) >= MIN_NAME and not name.isalpha() and not found_above
                 if not telling or any(name in one for one in own) or exchange.request.contains(name.encode()):
                     continue
-                for surface, text in exchange.response.surfaces():
+                for surface, text in surfaces:
                     at = text.find(name.encode())
                     if at >= 0 and (reader is None or name.encode() not in reader.sent_names):
                         leak(
