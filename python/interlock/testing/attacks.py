@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from interlock.testing.compare import Facts, caused, facts, same
 from interlock.testing.exchange import Exchange, Response
 from interlock.testing.knowledge import IDENTITY
-from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder
+from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder, filled
 from interlock.testing.routes import Endpoint
 from interlock.testing.values import CANARY, random_reference
 from interlock.testing.world import identifiers
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 REPEATED = 20
 MAX_KINDS = 4
+SECOND = "+"  # behind the path of a leaf of the second element of a list
 MAX_MENTIONS, MAX_MENTIONED, MIN_PROSE, MAX_PROSE = 24, 80, 40, 1500
 
 Slot = tuple[Template, tuple[Leaf, ...]]
@@ -66,6 +67,9 @@ class Attacker:
     async def attacks(self, endpoint: Endpoint) -> list[Attack]:
         """B's requests with A's references in each slot alone and in all together; made once per example."""
         if endpoint.name not in self._made:
+            if endpoint in self.story.seed_order or endpoint in self.story.changes:
+                for org in (self.story.a, self.story.b):  # so that what is refused is refused for A's reference alone
+                    await self.story.use(org, endpoint, f"{org.name} uses its own")
             made = [
                 await self._attack(endpoint, template, leaves, kind)
                 for template, leaves in self.slots(endpoint)
@@ -83,8 +87,7 @@ class Attacker:
         if len(required) > 1:
             groups.append((bare, tuple(required)))
         # A list of references is looked at as far as its first; another operation may change what is set already.
-        longer = [_one_more(one) for one in (bare, *learned.operations)]
-        groups += [(template, added) for template, added in longer if added]
+        groups += [longer for one in (bare, *learned.operations) for longer in _one_more(one)]
         for other in learned.operations if self.story.template is None or bare == learned.template else ():
             leaves = tuple(leaf for leaf in other.leaves() if leaf.reference and leaf.place == "body")
             groups += [(other, leaves)] if leaves else []
@@ -155,7 +158,8 @@ class Attacker:
 
     def _unresolved(self, endpoint: Endpoint, leaves: tuple[Leaf, ...]) -> bool:
         """Whether nothing told what the reference is to: a batch may answer 200 to ids of nothing."""
-        return len(leaves) == 1 and leaves[0].place == "body" and leaves[0].key not in self._sources(endpoint)
+        known = {*self._sources(endpoint), *(f"{key}{SECOND}" for key in self._sources(endpoint))}
+        return len(leaves) == 1 and leaves[0].place == "body" and leaves[0].key not in known
 
     def _sources(self, endpoint: Endpoint) -> dict[str, tuple[str, str]]:
         return self.world.learned[endpoint.name].sources
@@ -290,18 +294,23 @@ def _bare(text: str) -> list[str]:
     return [one[1:] for one in text.split()]
 
 
-def _one_more(template: Template) -> tuple[Template, tuple[Leaf, ...]]:
-    """The template with a second element in each list of references, which is often not looked at."""
-    added: list[Leaf] = []
+def _one_more(template: Template) -> Iterator[Slot]:
+    """The template with a second element in a list, which is often not looked at: one reference of it at a time."""
+    for reference in [leaf for leaf in template.leaves() if leaf.reference and leaf.place == "body"]:
+        second = replace(reference, path=reference.path + SECOND)
+        longer = replace(template, body=_lengthened(template.body, reference, second))
+        if second in set(longer.leaves()):
+            yield longer, (second,)
 
-    def extend(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: extend(below) for name, below in value.items()}
-        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Leaf) and value[0].reference:
-            leaf = value[0]
-            second = Leaf(leaf.place, leaf.name, f"{leaf.path}+", leaf.schema, True, leaf.index)
-            added.append(second)
-            return [leaf, second]
+
+def _lengthened(value: Any, leaf: Leaf, second: Leaf) -> Any:
+    """The value in which the innermost list of one that holds the leaf has another element, with the second leaf."""
+    if isinstance(value, dict):
+        return {name: _lengthened(below, leaf, second) for name, below in value.items()}
+    if not isinstance(value, list):
         return value
-
-    return Template(template.parameters, extend(template.body), template.media_type), tuple(added)
+    inner = [_lengthened(below, leaf, second) for below in value]
+    if inner != value or len(value) != 1:
+        return inner
+    element = Template(body=value[0])
+    return [value[0], filled(element, leaf, second).body] if leaf in set(element.leaves()) else inner

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice, permutations, product
@@ -68,10 +68,9 @@ class Calibration:
         lasting = [endpoint for endpoint in self.endpoints if not endpoint.removes]
         for turn in range(PASSES):
             before = self._working()
-            if turn:
-                await self._renew()
             for endpoint in lasting:
                 if not self._works(endpoint):
+                    await self._renew(self._makers(endpoint) if turn else ())
                     await self._try(endpoint, thorough=turn > 0 and not self._lacks_rows(endpoint))
             if turn and self._working() == before:
                 break
@@ -83,7 +82,7 @@ class Calibration:
                     await learn_more(endpoint)
         for endpoint in self.endpoints:
             if endpoint.removes:
-                await self._renew()
+                await self._renew(self.seed_order)
                 await self._try(endpoint, thorough=True)
         await self._retry(self._try_after_siblings)  # what undoes a removal
 
@@ -116,11 +115,17 @@ class Calibration:
     def _working(self) -> int:
         return sum(one.works for one in self.learned.values())
 
-    async def _renew(self) -> None:
+    async def _renew(self, makers: Iterable[Endpoint]) -> None:
         """New rows for what consumes them."""
-        for maker in self.seed_order:
+        for maker in makers:
             if not maker.path_parameters:
                 await self.world.call(self.org, maker, purpose="calibration")
+
+    def _makers(self, endpoint: Endpoint) -> list[Endpoint]:
+        """Those that make what the endpoint is likely to refer to."""
+        leaves = next(self._templates(endpoint)).leaves()
+        names = {one.endpoint for leaf in leaves if leaf.reference for one in self._sources(leaf, endpoint)[:1]}
+        return [one for one in self.seed_order if one.name in names]
 
     async def _refine(self, endpoint: Endpoint) -> None:
         """Prefer the likeliest source of each reference: it may have succeeded with an id of something else."""
@@ -131,18 +136,16 @@ class Calibration:
             likeliest = next(iter(self._sources(leaf, endpoint)), None)
             best = None if likeliest is None else self._origin(leaf, endpoint, likeliest.value)
             chosen = leaf.place == "path" and leaf.key not in learned.sources  # a name of the caller's choosing
-            if (
-                not leaf.reference
-                or chosen
-                or best is None
-                or learned.sources.get(leaf.key) == (best.endpoint, best.path)
-            ):
+            if not leaf.reference or chosen or best is None:
+                continue
+            source = best.endpoint, best.path
+            if learned.sources.get(leaf.key) == source:
                 continue
             exchange = await self.world.call(
                 self.org, endpoint, template=learned.template, given={leaf: best.value}, purpose="calibration"
             )
             if exchange.response.ok:
-                learned.sources[leaf.key] = (best.endpoint, best.path)
+                learned.sources[leaf.key] = source
 
     async def _complete(self, endpoint: Endpoint) -> None:
         """Find something for the optional references that the endpoint only succeeded without."""
@@ -375,10 +378,7 @@ class Calibration:
         siblings = [
             one
             for one in self.endpoints
-            if one is not endpoint
-            and one.path.startswith(stem)
-            and one.method != "GET"
-            and self.learned[one.name].works
+            if one is not endpoint and one.path.startswith(stem) and one.method != "GET" and self._works(one)
         ]
         look = [one for one in self.endpoints if one.method == "GET" and one.path == endpoint.path]
         ways = [*((one,) for one in look), *(way for length in (1, 2) for way in permutations(siblings[:4], length))]

@@ -197,6 +197,8 @@ class TemplateBuilder:
             return self.chooser.pick(list(schema["enum"]))
         branches = [part for part in schema.get("anyOf") or schema.get("oneOf") or () if part.get("type") != "null"]
         if branches:
+            if [part.get("type") for part in branches] == ["number", "string"]:
+                del branches[1]  # an amount, which may be written as text
             outer = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf", "default")}
             return self._value({**outer, **self.chooser.pick(branches)}, definitions, place, name, path, depth)
         kind = schema.get("type")

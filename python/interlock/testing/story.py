@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from interlock.testing.knowledge import GIVEN
 from interlock.testing.payloads import Template
 from interlock.testing.routes import Endpoint
 from interlock.testing.truth import Snapshot, Truth
+from interlock.testing.variations import write_otherwise
 from interlock.testing.view import view
 from interlock.testing.world import Org, World, identifiers
 
@@ -54,6 +56,7 @@ class Story:
         self.clocks: set[str] = set()
         self.timed: set[str] = set()
         self.shared: Collection[str] = ()
+        self._refused: set[tuple[int, str]] = set()
         self._create_org = create_org
         self.attacker = Attacker(self)
         self.a: Org
@@ -96,6 +99,9 @@ class Story:
         # Non-interference first: it compares with what B read just before A wrote.
         for oracle in self.oracles:
             await oracle.after_writes(self)
+        for endpoint in [*self.seed_order, *self.changes]:
+            await write_otherwise(self, endpoint)
+        await self.learn_identifiers()
         await self.sweep(self.a, "A reads, so that caches hold A's data")
         await self.sweep(self.b, "B reads its own")
         await self.crawl()
@@ -150,7 +156,22 @@ class Story:
     async def seed(self, org: Org) -> None:
         """Write through every endpoint that makes something, so that every collection has a row."""
         for endpoint in self.seed_order:
-            await self.world.call(org, endpoint, purpose=f"{org.name} has data")
+            await self.use(org, endpoint, f"{org.name} has data")
+
+    async def use(
+        self, org: Org, endpoint: Endpoint, purpose: str, template: Template | None = None, *, own: bool = True
+    ) -> Exchange:
+        """Call; if it is refused, once more with new rows, since those it refers to may have been used up."""
+        ask = partial(self.world.call, org, endpoint, template=template, purpose=purpose, own=own)
+        answer = await ask()
+        place = org.index, endpoint.name
+        if answer.response.ok or not self.world.learned[endpoint.name].sources or place in self._refused:
+            return answer
+        await self.fresh(org, endpoint, whole=True)
+        again = await ask()
+        if not again.response.ok and template is None:
+            self._refused.add(place)  # it is not the rows
+        return again
 
     async def act(self, org: Org) -> None:
         """Use every endpoint that writes: make, change, remove a row of each kind, and make others to be seen."""
@@ -162,7 +183,7 @@ class Story:
         for endpoint in self.changes:
             if self.world.learned[endpoint.name].prelude:
                 await self.fresh(org, endpoint)
-            await self.world.call(org, endpoint, purpose=f"{org.name} changes a row")
+            await self.use(org, endpoint, f"{org.name} changes a row")
 
     async def reach(self) -> None:
         """Call what has not succeeded for anybody in this run, once more with rows of its own."""
@@ -195,7 +216,10 @@ class Story:
                 continue
             if org is None and not self._ids_only(endpoint):
                 continue  # whoever holds an opaque value may be entitled to what it opens
-            seen[endpoint.name] = await self.world.call(org, endpoint, purpose=purpose, own=org is not None)
+            if org is None:
+                seen[endpoint.name] = await self.world.call(None, endpoint, purpose=purpose, own=False)
+            else:
+                seen[endpoint.name] = await self.use(org, endpoint, purpose)
         return seen
 
     async def crawl(self) -> None:
@@ -217,12 +241,12 @@ class Story:
             if endpoint.is_read and not endpoint.websocket and not self.world.learned[endpoint.name].streams
         ]
 
-    async def fresh(self, org: Org, endpoint: Endpoint) -> None:
-        """Make new rows for the path of an endpoint that may consume them."""
+    async def fresh(self, org: Org, endpoint: Endpoint, *, whole: bool = False) -> None:
+        """Make new rows for the path of an endpoint that may consume them, and for the ``whole`` request if asked."""
         learned = self.world.learned.get(endpoint.name)
         if learned is None:
             return
-        makers = {source[0] for key, source in learned.sources.items() if key.startswith("path ")}
+        makers = {source[0] for key, source in learned.sources.items() if whole or key.startswith("path ")}
         more = {source[0] for key, source in learned.sources.items() if key in learned.apart}
         for maker in self.endpoints:
             if maker.name in makers | more and maker.method == "POST" and maker is not endpoint:

@@ -66,7 +66,7 @@ class Mint:
     def __init__(self) -> None:
         self._org = 0
         self._serial = 0
-        self._numbers: dict[tuple[bool, str, str], int] = {}
+        self._numbers: dict[tuple[bool, str, int | float, int], int] = {}
 
     def next_org(self) -> int:
         """The index of a new org."""
@@ -82,15 +82,16 @@ class Mint:
         """Whether an org of this run has this index."""
         return 0 < org <= self._org
 
-    def number(self, slot: tuple[str, str], schema: Schema, *, extreme: bool) -> int | float:
-        """The next number for a slot: no two alike as long as there is room, so that sums and averages move.
+    def number(self, name: str, schema: Schema, *, extreme: bool) -> int | float:
+        """The next number of a name: no two alike as long as there is room, so that sums and averages move.
 
         ``extreme`` numbers are by turns larger and smaller than all before them, so that records move, too; others
-        lie between these.
+        lie between these. Whatever takes a price takes the next, because all of them are in one record.
         """
         lowest, free = number({**schema, "default": None}), room(schema)
         third = free // 3
-        count = self._numbers[extreme, *slot] = self._numbers.get((extreme, *slot), -1) + 1
+        series = extreme, name, lowest, free
+        count = self._numbers[series] = self._numbers.get(series, -1) + 1
         if not extreme:
             return lowest + min(free, third + 1 + count % max(third, 1))
         turn, low = divmod(count, 2)

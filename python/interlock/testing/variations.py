@@ -37,6 +37,14 @@ async def vary(story: Story, endpoint: Endpoint) -> None:
             await story.world.call(story.b, endpoint, template=template, given=foreign, purpose=purpose, own=False)
 
 
+async def write_otherwise(story: Story, endpoint: Endpoint) -> None:
+    """A writes each other choice that the body has: what is urgent, public or closed may be let out by a rule."""
+    usual = story.world.learned[endpoint.name].template.body
+    for what, template in variations(story, endpoint):
+        if template.body != usual:
+            await story.use(story.a, endpoint, f"A writes with {what}", template, own=False)
+
+
 async def ask_too_little(story: Story, endpoint: Endpoint) -> None:
     """B asks with one letter in the place of each text: all canaries begin with it, and for many it is too short.
 

@@ -190,10 +190,10 @@ class World:
     def canary(self, org: Org, endpoint: Endpoint, leaf: Leaf) -> Any:
         """A new canary for the leaf; a new number where it takes one."""
         if leaf.numeric:
-            made = self.mint.number((endpoint.name, leaf.key), leaf.schema, extreme=org is self.orgs[0])
+            made = self.mint.number(leaf.name, leaf.schema, extreme=org is self.orgs[0])
             return int(made) if leaf.schema["type"] == "integer" else made
         if leaf.decimal:
-            return f"{self.mint.number((endpoint.name, leaf.key), {}, extreme=org is self.orgs[0]):.2f}"
+            return f"{self.mint.number(leaf.name, {}, extreme=org is self.orgs[0]):.2f}"
         token, serial = self.mint.token(org.index, endpoint.index, leaf.index)
         self.planted[serial] = (len(self.exchanges), leaf.key)
         text = carry(token, leaf)

@@ -28,7 +28,8 @@ class ExistenceOracle(Oracle):
     async def afterwards(self, story: Story) -> None:
         """In the example over everything, too; reads first: B's writes make what it names as A has named its own."""
         for endpoint in [*story.readable(), *story.writes]:
-            await self._judge(story, endpoint, await story.attacker.attacks(endpoint))
+            attacks = [*await story.attacker.attacks(endpoint), *await self._searches(story, endpoint)]
+            await self._judge(story, endpoint, attacks)
 
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """Compare status, headers and body of foreign and random references."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import ClassVar
@@ -20,6 +21,7 @@ from interlock.testing.values import random_reference
 HEADERS = ("x-org-id", "x-organization-id", "x-tenant-id", "x-tenant", "x-org", "x-workspace-id", "x-account-id")
 NAMES = ("org_id", "tenant_id", "organization_id", "org", "tenant", "workspace_id", "account_id")
 MAX_MINED, MAX_NAMES = 40, 3
+_ORG = re.compile(r"org|tenant|account|workspace|company|firm|team", re.IGNORECASE)
 REPEATED = 12  # what is one of two at random looks like a difference in one round of four
 
 Hint = Callable[[Request, str], Request | None]
@@ -41,9 +43,10 @@ def _outside(names: Iterable[str], endpoint: Endpoint, headers: Iterable[str] = 
 
 
 def _optional(endpoint: Endpoint) -> Iterator[Hint]:
-    """Each optional text that the endpoint itself declares, alone: it may be an org, whatever it is called."""
+    """Each option that the endpoint itself declares, alone: a text may be an org, and a number if it is called so."""
     for one in endpoint.parameters:
-        if one.required or one.place == "path" or not one.declared or "string" not in str(one.schema):
+        takes_org = "string" in str(one.schema) or ("integer" in str(one.schema) and _ORG.search(one.name))
+        if one.required or one.place == "path" or not one.declared or not takes_org:
             continue
 
         def hint(request: Request, org: str, name: str = one.name, place: str = one.place) -> Request:
@@ -78,19 +81,16 @@ class HintOracle(Oracle):
 
     async def afterwards(self, story: Story) -> None:
         """B reads while naming A, where the passive oracles look at the answers, and writes with A in the body."""
-        for endpoint in story.readable():
-            if not endpoint.in_schema:
-                continue
-            for org in story.a.names[:MAX_NAMES]:
-                for hint in self._hints(story, endpoint)[:-1]:
-                    await story.world.supply(story.b, endpoint)
-                    request, values, origins = story.world.prepare(story.b, endpoint)
-                    hinted = hint(request, org)
-                    if hinted is not None:
-                        asked = self._without_credentials(story, hinted)
-                        await story.world.send(
-                            story.b, endpoint, asked, values, origins, purpose="B names A", own=False
-                        )
+        asked = [one for one in story.readable() if one.in_schema]
+        # By one name everywhere before the next: in an answer to the first the next is no echo.
+        for org in story.a.names[:MAX_NAMES]:
+            for endpoint, hint in [(one, hint) for one in asked for hint in self._hints(story, one)[:-1]]:
+                await story.world.supply(story.b, endpoint)
+                request, values, origins = story.world.prepare(story.b, endpoint)
+                hinted = hint(request, org)
+                if hinted is not None:
+                    plain = self._without_credentials(story, hinted)
+                    await story.world.send(story.b, endpoint, plain, values, origins, purpose="B names A", own=False)
 
         for endpoint in story.writes:
             if not endpoint.removes and not endpoint.websocket:

@@ -47,7 +47,8 @@ class NonInterferenceOracle(Oracle):
             self._third |= await ask_each(story, asked, "B asks after A wrote")
             for question in asked:
                 story.world.coverage.count(self.code, question.endpoint.name)
-            for question in await self._moved_again(story, [one for one in asked if self._moved(one)]):
+            suspect = [one for one in asked if self._moved(one) and not story.world.is_shared(one.endpoint.name)]
+            for question in await self._moved_again(story, suspect):
                 await self._confirm(story, question)
         await self._ranks(story)
         await self._watched(story)
@@ -96,7 +97,8 @@ class NonInterferenceOracle(Oracle):
             moved = {*stepped(behind[question.key], behind[question.key], ahead[question.key])}
             moved |= {*self._moved(question)}  # A's first writes may have been what made it pass
             moved -= {*caused(first, second, first)}  # what was not the same twice before
-            if moved and (moved := moved - await restless(story, question, 0.0)):
+            shared = bool(moved) and story.world.is_shared(question.endpoint.name)
+            if moved and not shared and (moved := moved - await restless(story, question, 0.0)):
                 await self._blame(
                     story,
                     question,
@@ -158,7 +160,7 @@ class NonInterferenceOracle(Oracle):
 
 
 async def _write(story: Story, writers: Sequence[Endpoint]) -> list[Exchange]:
-    return [await story.world.call(story.a, writer, purpose="A writes") for writer in writers]
+    return [await story.use(story.a, writer, "A writes") for writer in writers]
 
 
 async def _visit(story: Story, endpoint: Endpoint) -> list[Exchange]:

@@ -34,11 +34,14 @@ class SessionOracle(Oracle):
     title: ClassVar[str] = "something issued to another org works"
 
     async def afterwards(self, story: Story) -> None:
-        """Revalidate with A's tag wherever there are tags."""
+        """Revalidate with A's tag wherever there are tags; write with A's key."""
         tagged = {one.endpoint for one in story.world.exchanges if one.response.header("etag") is not None}
         for endpoint in story.readable():
             if endpoint.name in tagged:
                 await self._tags(story, endpoint)
+        for endpoint in story.writes:
+            if not endpoint.removes and not endpoint.websocket:
+                await self._idempotency(story, endpoint)
 
     async def probe(self, story: Story, endpoint: Endpoint) -> None:
         """The probes that fit the endpoint."""
