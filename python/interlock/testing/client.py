@@ -231,7 +231,8 @@ class AsgiClient:
             headers.append((b"content-length", str(len(request.body)).encode()))
         scope: Message = {
             "type": "websocket" if request.websocket else "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            # As uvicorn says of each: so a stream's own server watches for whoever leaves, and ends it at once.
+            "asgi": {"version": "3.0", "spec_version": "2.4" if request.websocket else "2.3"},
             "http_version": "1.1",
             "scheme": "ws" if request.websocket else "http",
             "path": request.path,
