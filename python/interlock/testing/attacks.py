@@ -90,7 +90,7 @@ class Attacker:
         groups += [longer for one in (bare, *learned.operations) for longer in _one_more(one)]
         for other in learned.operations if self.story.template is None or bare == learned.template else ():
             leaves = tuple(leaf for leaf in other.leaves() if leaf.reference and leaf.place == "body")
-            groups += [(other, leaves)] if leaves else []
+            groups += [(other, one) for one in dict.fromkeys([*((leaf,) for leaf in leaves), leaves]) if one]
         wide = TemplateBuilder(endpoint, Plain(), with_optional=True).build()
         for slot, value in wide.parameters.items():
             leaves = tuple(leaf for leaf in Template({slot: value}).leaves() if leaf.reference)

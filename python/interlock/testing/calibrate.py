@@ -17,7 +17,7 @@ from interlock.testing.apart import kept_apart, rows_apart
 from interlock.testing.compare import facts
 from interlock.testing.exchange import Exchange
 from interlock.testing.knowledge import GIVEN, SECRET, Observation
-from interlock.testing.likely import likely
+from interlock.testing.likely import likely, names_a_row
 from interlock.testing.operations import operations, worded
 from interlock.testing.payloads import Leaf, Plain, Template, TemplateBuilder, referring
 from interlock.testing.resolving import resolve
@@ -266,13 +266,12 @@ class Calibration:
             best = self._origin(leaf, endpoint, value) if leaf.key in references else None
             if best is not None:
                 sources[leaf.key] = (best.endpoint, best.path)
-        self.learned[endpoint.name] = Learned(
-            template, sources, prelude, works=True, public=public, streams=not exchange.response.complete
-        )
-        self.learned[endpoint.name].apart = kept_apart(exchange.values, sources)
+        streams, apart = not exchange.response.complete, kept_apart(exchange.values, sources)
+        known = Learned(template, sources, prelude, apart, works=True, public=public, streams=streams)
+        self.learned[endpoint.name] = known
         named = any(leaf.place == "path" and CANARY in str(value) for leaf, value in exchange.values.items())
-        posted = endpoint.method == "POST" and not endpoint.removes
-        makes = posted or (endpoint.method == "PUT" and (named or not endpoint.path_parameters))
+        puts = endpoint.method == "PUT" and (named or not endpoint.path_parameters)
+        makes = puts or (endpoint.method == "POST" and not endpoint.removes)
         if makes and not public and not prelude and endpoint not in self.seed_order:
             self.seed_order.append(endpoint)
 
@@ -364,7 +363,9 @@ class Calibration:
             # No amount from elsewhere: it may be larger than all that are made up, and hide them in a record.
             values = [] if leaf.decimal else self._one_of_each_source(replace(leaf, reference=True), endpoint)
             if values and (leaf.reference or leaf.place != "path"):
-                tried = values[:CANDIDATES] if leaf.reference else [None, *values[:CANDIDATES]]
+                tried = values[:CANDIDATES]
+                if not leaf.reference:  # no id at all first, unless the name says what it is the id of
+                    tried.insert(int(names_a_row(leaf, self.endpoints)), None)
                 options.append([(rank, leaf, value) for rank, value in enumerate(tried)])
         combinations = islice(product(*options[:MAX_GUESSED]), MAX_ATTEMPTS * CANDIDATES) if options else ()
         for chosen in sorted(combinations, key=lambda one: sum(rank for rank, _, _ in one)):
@@ -386,10 +387,9 @@ class Calibration:
         for steps in ways:
             for step in (*makers[:1], *steps):
                 await self.world.call(self.org, step, purpose="calibration")
-            template = self.learned[endpoint.name].template
-            exchange = await self.world.call(self.org, endpoint, template=template, purpose="calibration")
+            exchange = await self.world.call(self.org, endpoint, purpose="calibration")
             if exchange.response.ok:
-                self._keep(endpoint, template, exchange, tuple(step.name for step in steps))
+                self._keep(endpoint, self.learned[endpoint.name].template, exchange, tuple(one.name for one in steps))
                 return
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from interlock.testing.exchange import Request
-from interlock.testing.listening import converse, listen, overhear
+from interlock.testing.listening import converse, listen, overhear, resume
 from interlock.testing.overlapping import act_on_what_is_there, write_together
 from interlock.testing.paging import turn_pages
 from interlock.testing.routes import Endpoint
@@ -77,7 +77,9 @@ async def _overlap(story: Story) -> None:
 async def _open(story: Story, endpoints: Sequence[Endpoint]) -> None:
     """Listen to those of the endpoints that stream, and talk to sockets."""
     working = [one for one in endpoints if story.world.learned[one.name].works]
-    await listen(story, [one for one in working if one.websocket or story.world.learned[one.name].streams])
+    streams = [one for one in working if story.world.learned[one.name].streams and not one.websocket]
+    await listen(story, [*streams, *(one for one in working if one.websocket)])
+    await resume(story, streams)
     for endpoint in working:
         if endpoint.websocket:
             await converse(story, endpoint)

@@ -1,11 +1,14 @@
-"""What a plain text is likely to be, by its name: an amount, a day, a telephone number, a currency."""
+"""What a value is likely to be, by its name: an amount, a day, a telephone number, a currency, or the id of a row."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
+from interlock.testing.knowledge import singular
 from interlock.testing.payloads import Leaf, Template, mapped
+from interlock.testing.routes import Endpoint
 
 _FORMATS = {
     "decimal": r"price|amount|total|cost|fee|sum|salary|budget|balance|value|rate|tax|discount",
@@ -25,6 +28,12 @@ _KNOWN = [(kind, re.compile(words, re.IGNORECASE)) for kind, words in _FORMATS.i
 def likely(template: Template) -> Template:
     """The template in which texts that the model says nothing of have the form that their names suggest."""
     return mapped(template, _formed)
+
+
+def names_a_row(leaf: Leaf, endpoints: Iterable[Endpoint]) -> bool:
+    """Whether its name ends with what the application has a collection of: ``from_site``, where there are sites."""
+    paths = (part for one in endpoints for part in one.path.split("/") if "{" not in part)
+    return singular(re.split(r"_|-|(?<=[a-z])(?=[A-Z])", leaf.name)[-1]) in map(singular, filter(None, paths))
 
 
 def _formed(leaf: Leaf) -> Leaf:

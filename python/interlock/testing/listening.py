@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from interlock.testing.attacks import is_id
+from interlock.testing.compare import caused, facts
+from interlock.testing.exchange import Exchange
 from interlock.testing.mined import names, uses
 from interlock.testing.payloads import REFERENCE, Leaf
 from interlock.testing.routes import Endpoint
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 OPENING_SECONDS, LISTENING_SECONDS = 0.3, 0.6
 MAX_ASKED, MAX_MESSAGES, MAX_OWN_WRITES = 24, 12, 6
+ROUNDS = 3  # that a socket tells otherwise in company
 _RECEIVING = ("receive_json", "receive_text", "receive", "iter_json", "iter_text")
 _KINDS = frozenset({"op", "type", "action", "event", "command", "cmd", "method", "kind", "do"})
 _SPOKEN = Leaf("message", "text", "text", {"type": "string"})
@@ -41,6 +44,48 @@ async def listen(story: Story, endpoints: Sequence[Endpoint]) -> None:
     answers = await asyncio.gather(*(call.result(LISTENING_SECONDS) for *_, call in calls))
     for (endpoint, full, values, origins, _), answer in zip(calls, answers, strict=True):
         world.record(story.b, endpoint, full, answer, values, origins, purpose="B listens while A writes")
+
+
+async def resume(story: Story, endpoints: Sequence[Endpoint]) -> None:
+    """B takes up the streams where everything is still to come, as a browser does after a break (HTML, 9.2)."""
+    world = story.world
+    calls = []
+    for endpoint in endpoints:
+        request, values, origins = world.prepare(story.b, endpoint)
+        full = world.authorize(story.b, endpoint, replace(request, headers=(*request.headers, ("last-event-id", "0"))))
+        calls.append((endpoint, full, values, origins, world.transport.start(full)))
+    answers = await asyncio.gather(*(call.result(OPENING_SECONDS) for *_, call in calls))
+    for (endpoint, full, values, origins, _), answer in zip(calls, answers, strict=True):
+        world.record(story.b, endpoint, full, answer, values, origins, purpose="B resumes from the beginning")
+
+
+async def in_company(story: Story, endpoint: Endpoint) -> tuple[set[str], list[Exchange]]:
+    """What a socket tells B otherwise while A is connected, each time; with the exchanges of the last time."""
+    moved: set[str] | None = None
+    told: list[Exchange] = []
+    for _ in range(ROUNDS if uses(endpoint.handler, *_RECEIVING) else 0):
+        told = [await _speak(story, endpoint, accompanied=accompanied) for accompanied in (False, True, False)]
+        found = set(caused(*(facts(one.response) for one in told)))
+        moved = found if moved is None else moved & found
+        if not moved:
+            break
+    return moved or set(), told
+
+
+async def _speak(story: Story, endpoint: Endpoint, *, accompanied: bool) -> Exchange:
+    world = story.world
+    company = None
+    if accompanied:
+        request, _, _ = world.prepare(story.a, endpoint)
+        company = world.transport.start(world.authorize(story.a, endpoint, request))
+        await company.quiet(OPENING_SECONDS)
+    request, values, origins = world.prepare(story.b, endpoint)
+    spoken = replace(request, messages=tuple(_worded(endpoint, "anybody")))
+    purpose = "B speaks while A is there" if accompanied else "B speaks"
+    answer = await world.send(story.b, endpoint, spoken, values, origins, purpose=purpose, own=False)
+    if company is not None:
+        await company.result(0.0)
+    return answer
 
 
 async def converse(story: Story, endpoint: Endpoint) -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from interlock.testing.compare import Facts, caused, facts, said, stepped
 from interlock.testing.exchange import Exchange
 from interlock.testing.finding import leak
+from interlock.testing.listening import in_company
 from interlock.testing.oracles.base import Oracle
 from interlock.testing.oracles.kept import kept_for_another
 from interlock.testing.oracles.questions import Question, Step, ask_each, optional, restless, step, usual
@@ -43,19 +44,25 @@ class NonInterferenceOracle(Oracle):
         """B asks everything again; a difference is confirmed write by write."""
         for _ in range(TURNS - 1):
             await story.seed(story.a)
-        for asked in (self._reads(story), usual(story.seed_order)):
+        both = self._reads(story), usual(story.seed_order)
+        for asked in both:
             self._third |= await ask_each(story, asked, "B asks after A wrote")
             for question in asked:
                 story.world.coverage.count(self.code, question.endpoint.name)
+        await self._ranks(story)  # first: it is cheap as long as none has much more than the other
+        for asked in both:
             suspect = [one for one in asked if self._moved(one) and not story.world.is_shared(one.endpoint.name)]
             for question in await self._moved_again(story, suspect):
                 await self._confirm(story, question)
-        await self._ranks(story)
         await self._watched(story)
         for endpoint in story.readable():
             moved, told = await kept_for_another(story, endpoint)
             if moved:
                 self._report(story, told[0], told[1], min(moved), "where A has asked for the same days before")
+        for endpoint in [one for one in story.endpoints if one.websocket and story.world.learned[one.name].works]:
+            moved, told = await in_company(story, endpoint)
+            if moved:
+                self._report(story, told[0], told[1], min(moved), "while A is connected, and not otherwise")
 
     @staticmethod
     def _reads(story: Story) -> list[Question]:
