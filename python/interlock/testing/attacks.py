@@ -68,8 +68,9 @@ class Attacker:
         """B's requests with A's references in each slot alone and in all together; made once per example."""
         if endpoint.name not in self._made:
             if endpoint in self.story.seed_order or endpoint in self.story.changes:
-                for org in (self.story.a, self.story.b):  # so that what is refused is refused for A's reference alone
-                    await self.story.use(org, endpoint, f"{org.name} uses its own")
+                # So that what is refused is refused for A's reference alone, which is to something that is there.
+                await self.story.use(self.story.b, endpoint, "B uses its own")
+                await self.story.fresh(self.story.a, endpoint, whole=True)
             made = [
                 await self._attack(endpoint, template, leaves, kind)
                 for template, leaves in self.slots(endpoint)

@@ -68,6 +68,7 @@ class Calibration:
         lasting = [endpoint for endpoint in self.endpoints if not endpoint.removes]
         for turn in range(PASSES):
             before = self._working()
+            await self._renew(self.seed_order if turn else ())
             for endpoint in lasting:
                 if not self._works(endpoint):
                     await self._renew(self._makers(endpoint) if turn else ())
@@ -77,7 +78,8 @@ class Calibration:
         await self._retry(self._try_after_siblings)
         await self._retry(self._try_what_was_put_off)
         for endpoint in lasting:
-            for learn_more in (self._refine, self._complete, self._resolve, self._find_operations):
+            resolved = partial(resolve, self.world, self.org, self._ids_for)
+            for learn_more in (self._refine, self._complete, resolved, self._find_operations):
                 if not self._is_late():
                     await learn_more(endpoint)
         for endpoint in self.endpoints:
@@ -106,9 +108,6 @@ class Calibration:
         if self._lacks_rows(endpoint):
             await self._try(endpoint, thorough=True)
 
-    async def _resolve(self, endpoint: Endpoint) -> None:
-        await resolve(self.world, self.org, endpoint, partial(self._ids_for, endpoint=endpoint))
-
     def _works(self, endpoint: Endpoint) -> bool:
         return endpoint.name in self.learned and self.learned[endpoint.name].works
 
@@ -122,9 +121,9 @@ class Calibration:
                 await self.world.call(self.org, maker, purpose="calibration")
 
     def _makers(self, endpoint: Endpoint) -> list[Endpoint]:
-        """Those that make what the endpoint is likely to refer to."""
-        leaves = next(self._templates(endpoint)).leaves()
-        names = {one.endpoint for leaf in leaves if leaf.reference for one in self._sources(leaf, endpoint)[:1]}
+        """Those that make what the body of the endpoint is likely to refer to."""
+        leaves = [one for one in next(self._templates(endpoint)).leaves() if one.reference and one.place == "body"]
+        names = {seen.endpoint for leaf in leaves for seen in self._sources(leaf, endpoint)[:1]}
         return [one for one in self.seed_order if one.name in names]
 
     async def _refine(self, endpoint: Endpoint) -> None:
@@ -157,6 +156,7 @@ class Calibration:
         missing = [leaf for leaf in absent if leaf.reference] or absent[:MAX_GUESSED]
         if not learned.works or not missing:
             return
+        await self._renew(self._makers(endpoint))
         ranked = [[*enumerate(self._ids_for(leaf, endpoint))][:MAX_GUESSED] for leaf in missing]
         combinations = sorted(islice(product(*ranked), MAX_COMBINED), key=lambda one: sum(rank for rank, _ in one))
         for values in combinations[:MAX_ATTEMPTS]:

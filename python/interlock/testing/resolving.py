@@ -20,13 +20,15 @@ from interlock.testing.world import Learned, Org, World
 MAX_TRIED = 12
 
 
-async def resolve(world: World, org: Org, endpoint: Endpoint, candidates: Callable[[Leaf], list[Any]]) -> None:
+async def resolve(
+    world: World, org: Org, candidates: Callable[[Leaf, Endpoint], list[Any]], endpoint: Endpoint
+) -> None:
     """Learn the source of each slot in which one of the ``candidates`` is answered otherwise than ids of nothing."""
     learned = world.learned[endpoint.name]
     if not learned.works or learned.public or learned.prelude or endpoint.removes or endpoint.websocket:
         return
     for leaf in [*_unresolved(world, learned)]:
-        for value in [one for one in candidates(leaf) if one is not None][:MAX_TRIED]:
+        for value in [one for one in candidates(leaf, endpoint) if one is not None][:MAX_TRIED]:
             source = _source(org, value)
             if source is not None and await _tells(world, org, endpoint, leaf, value):
                 learned.template = referring(learned.template, [leaf.key])

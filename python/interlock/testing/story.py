@@ -87,18 +87,8 @@ class Story:
         return await self._create_org(self.world, "D")
 
     async def matrix(self) -> None:
-        """B settles; A writes everything; B looks again, with its own ids and with A's."""
-        self.is_matrix = True
-        await self.begin()
-        await self.settle()
-        await self.seed(self.b)
-        for oracle in self.oracles:
-            await oracle.before_writes(self)
-        await self.act(self.a)
-        await self.learn_identifiers()
-        # Non-interference first: it compares with what B read just before A wrote.
-        for oracle in self.oracles:
-            await oracle.after_writes(self)
+        """Compare; then everything that either can try, with its own ids and with the other's."""
+        await self.compare()
         for endpoint in [*self.seed_order, *self.changes]:
             await write_otherwise(self, endpoint)
         await self.learn_identifiers()
@@ -112,6 +102,20 @@ class Story:
         for endpoint in self.writes:  # last: what B has sent it may be shown
             await self.attacker.mention_addresses(endpoint)
         await self.reach()
+
+    async def compare(self) -> None:
+        """B settles; A writes everything; B looks again."""
+        self.is_matrix = True
+        await self.begin()
+        await self.settle()
+        await self.seed(self.b)
+        for oracle in self.oracles:
+            await oracle.before_writes(self)
+        await self.act(self.a)
+        await self.learn_identifiers()
+        # Non-interference first: it compares with what B read just before A wrote.
+        for oracle in self.oracles:
+            await oracle.after_writes(self)
 
     async def live(self) -> None:
         """Both write and read everything, with their own ids and with the other's, and nobody compares."""
@@ -168,7 +172,9 @@ class Story:
         if answer.response.ok or not self.world.learned[endpoint.name].sources or place in self._refused:
             return answer
         await self.fresh(org, endpoint, whole=True)
-        again = await ask()
+        # The same numbers: by turns large and small, they would all be small where every second request is refused.
+        numbers = {leaf: value for leaf, value in answer.values.items() if leaf.numeric or leaf.decimal}
+        again = await ask(given=numbers)
         if not again.response.ok and template is None:
             self._refused.add(place)  # it is not the rows
         return again
