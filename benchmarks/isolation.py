@@ -23,8 +23,9 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ from leaky_app.person import SECRET, Person
 from leaky_app.plants import PLANTS, Plant
 
 ROUNDS, REQUESTS, FUZZED = 5, 400, 5
+SECONDS = 60.0
 
 
 def main() -> None:
@@ -56,7 +58,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", nargs="*", default=None, help="plant ids")
-    parser.add_argument("--seconds", type=float, default=60.0, help="budget of one run")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="budget of one run")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
     print(f"{platform.machine()}, {os.cpu_count()} CPUs, load {load:.1f}, Python {platform.python_version()}")
@@ -77,7 +79,7 @@ def main() -> None:
         elif arguments.what == "oracles":
             oracles(server, arguments.only)
         else:
-            asyncio.run(peers(server, chosen))
+            peers(server, chosen)
 
 
 # --- what the harness finds
@@ -153,31 +155,55 @@ def run(service: AbstractContextManager[IsolationHarness], seed: int, seconds: f
 # --- what simpler checks find
 
 
-async def peers(server: EmbeddedPostgres, plants: list[Plant]) -> None:
-    """A naive test (A creates, B lists, A's text is looked for), a status replay (B repeats A's requests), a fuzzer.
+def peers(server: EmbeddedPostgres, plants: list[Plant]) -> None:
+    """Which mutants each check finds, and how long it takes for one, with making its database.
+
+    The harness, a naive test (A creates, B lists, A's text is looked for), a status replay (B repeats A's requests),
+    and a fuzzer.
 
     The fuzzer has found a mutant if it complains of something that it did not complain of in three runs over the clean
     service with the same examples.
     """
-    fuzzed = _installed("schemathesis")
     usual: set[str] = set()
-    for _ in range(3 if fuzzed else 0):
-        usual |= await asyncio.to_thread(fuzz, server, None)
-    found: dict[str, list[bool]] = {"naive two-user test": [], "status-code replay": []}
-    found |= {"Schemathesis, as one org": []} if fuzzed else {}
+
+    def harnessed(plant: Plant) -> bool:
+        return bool(run(harness(server, plant), 0, SECONDS).leaks)
+
+    def by_hand(check: Callable[[AsgiClient, Database], Coroutine[Any, Any, bool]], plant: Plant) -> bool:
+        return asyncio.run(_driven(server, plant, check))
+
+    def fuzzed(plant: Plant) -> bool:
+        return bool(fuzz(server, plant) - usual)
+
+    checks: dict[str, Callable[[Plant], bool]] = {
+        "the harness": harnessed,
+        "naive test": partial(by_hand, naive_two_users),
+        "status replay": partial(by_hand, status_replay),
+    }
+    if _installed("schemathesis"):
+        checks["Schemathesis, as one org"] = fuzzed
+        usual.update(*(fuzz(server, None) for _ in range(3)))
+    times: dict[str, list[float]] = {name: [] for name in checks}
     for plant in plants:
-        database = create_database(server, f"bench_{uuid.uuid4().hex[:8]}", plant)
-        async with AsgiClient(create_app(database.tenant_dsn, database.admin_dsn, plant.id)) as client:
-            row = [await naive_two_users(client, database), await status_replay(client, database)]
-        if fuzzed:
-            unusual = await asyncio.to_thread(fuzz, server, plant) - usual
-            row.append(bool(unusual))
-        for name, one in zip(found, row, strict=True):
-            found[name].append(one)
-        print(f"{plant.id:32} {row} {sorted(unusual) if fuzzed else ''}", flush=True)
-    print("| check | finds of the mutants |\n|---|---|")
-    for name, each in found.items():
-        print(f"| {name} | {sum(each)} of {len(each)} |")
+        said = []
+        for name, check in checks.items():
+            started = time.perf_counter()
+            if check(plant):
+                times[name].append(time.perf_counter() - started)
+                said.append(f"{name} {times[name][-1]:.1f} s")
+        print(f"{plant.id:32} {', '.join(said) or 'nobody'}", flush=True)
+    print(f"| check | finds, of {len(plants)} | median s | worst s |\n|---|---|---|---|")
+    for name, each in times.items():
+        shown = f"{statistics.median(each):.1f} | {max(each):.1f}" if each else "– | –"
+        print(f"| {name} | {len(each)} | {shown} |")
+
+
+async def _driven(
+    server: EmbeddedPostgres, plant: Plant, check: Callable[[AsgiClient, Database], Coroutine[Any, Any, bool]]
+) -> bool:
+    database = create_database(server, f"bench_{uuid.uuid4().hex[:8]}", plant)
+    async with AsgiClient(create_app(database.tenant_dsn, database.admin_dsn, plant.id)) as client:
+        return await check(client, database)
 
 
 def _installed(name: str) -> bool:
