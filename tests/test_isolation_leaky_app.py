@@ -117,7 +117,7 @@ def test_state_machine_finds_a_leak_in_a_sequence(build: Callable[..., Isolation
             run_state_machine_as_test(
                 Desk,
                 settings=settings(
-                    max_examples=80,
+                    max_examples=400,
                     stateful_step_count=12,
                     deadline=None,
                     database=None,

@@ -67,8 +67,8 @@ class Attacker:
     async def attacks(self, endpoint: Endpoint) -> list[Attack]:
         """B's requests with A's references in each slot alone and in all together; made once per example."""
         if endpoint.name not in self._made:
-            if endpoint in self.story.seed_order or endpoint in self.story.changes:
-                # So that what is refused is refused for A's reference alone, which is to something that is there.
+            if self.story.is_matrix and endpoint in [*self.story.seed_order, *self.story.changes]:
+                # Where others have used up so much: what is refused is then refused for A's reference alone.
                 await self.story.use(self.story.b, endpoint, "B uses its own")
                 await self.story.fresh(self.story.a, endpoint, whole=True)
             made = [
