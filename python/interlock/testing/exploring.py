@@ -27,6 +27,7 @@ async def explore_everything(story: Story) -> None:
     await write_together(story)
     await _open(story, story.endpoints)
     await act_on_what_is_there(story)
+    await story.seed(story.a)  # whatever is kept of the last one, whoever it was, is A's
     for endpoint in story.readable():
         await ask_too_little(story, endpoint)
     for endpoint in [*story.readable(), *story.seed_order]:

@@ -142,6 +142,7 @@ class NonInterferenceOracle(Oracle):
         for act in acts:
             if prepare is not None:
                 await prepare()
+                await story.rested()  # what B has begun there may end later: a daemon's work is not A's
             seen.append(await step(story, question, act))
             moved = seen[-1].moved if moved is None else moved & seen[-1].moved
             if not moved:
