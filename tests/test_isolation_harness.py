@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -116,6 +118,31 @@ def test_an_application_without_routes_is_vacuous() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None: ...
 
     assert harness(app).run(max_examples=3, seed=1, max_seconds=None).verdict is Verdict.VACUOUS
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("when", ["a request", "the shutdown"])
+def test_an_application_that_cancels_every_task_stops_the_run(when: str) -> None:
+    def cancel_all() -> None:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if when == "the shutdown":
+            cancel_all()
+
+    app = notebook(lifespan=lifespan)
+
+    @app.get("/tasks")
+    async def tasks() -> None:
+        if when == "a request":
+            cancel_all()
+
+    with pytest.raises(HarnessError, match="cancelled the harness"):
+        harness(app).run(max_examples=2, seed=1)
+    assert "interlock-isolation" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_failing_start_up_stops_with_its_cause() -> None:

@@ -6,8 +6,11 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import Context
 from typing import Any, TypeVar
+
+from interlock.errors import HarnessError
 
 T = TypeVar("T")
 
@@ -34,10 +37,17 @@ class SessionLoop:
 
     async def _wait(self) -> None:
         self._started.set_result(asyncio.get_running_loop())
-        await self._closed.wait()
+        while not self._closed.is_set():
+            with suppress(asyncio.CancelledError):  # of an application that cancels every task it finds
+                await self._closed.wait()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in a task with an empty context and wait for its result."""
+        """Run a coroutine in a task with an empty context and wait for its result.
+
+        Raises:
+            HarnessError: the application cancelled the task.
+
+        """
         outcome: Future[T] = Future()
 
         def begin() -> None:
@@ -56,7 +66,12 @@ class SessionLoop:
 
 def _copy(task: asyncio.Task[T], outcome: Future[T]) -> None:
     if task.cancelled():
-        outcome.cancel()
+        outcome.set_exception(
+            HarnessError(
+                "the application cancelled the harness: somewhere it cancels every task of asyncio.all_tasks(), those "
+                "of its server included; let it keep the tasks that it starts, and cancel these"
+            )
+        )
     elif (error := task.exception()) is not None:
         outcome.set_exception(error)
     else:

@@ -142,8 +142,10 @@ class Session:
 
     def close(self) -> None:
         """Shut down in reverse order; safe to call after a failed start."""
-        self._loop.run(self._close())
-        self._loop.close()
+        try:
+            self._loop.run(self._close())
+        finally:
+            self._loop.close()
 
     async def _close(self) -> None:
         if self._transport is not None:
@@ -234,19 +236,19 @@ class Session:
         while True:
             try:
                 self._loop.run(self._play(plan))
+                return
             except IsolationLeak as error:
                 found = error.leak
                 if not isinstance(found, Leak) or found.oracle in PROOFS:
                     raise
                 place = found.oracle, found.endpoint
-                partly = plan.target == MATRIX and found.oracle in {*ATTACKS, COMPARING} and place not in refuted
-                whole = not partly or len(refuted) == MAX_REFUTED
+                partly = plan.target == MATRIX and found.oracle in {*ATTACKS, COMPARING}
+                whole = not partly or place in refuted or len(refuted) == MAX_REFUTED
                 self._confirm(plan, found, error, whole=whole)
                 self.unconfirmed.append(f"{found.oracle} on {found.endpoint} did not recur")
-                refuted.add(place)
-                if not whole:
-                    continue  # once more, with all that comes after it
-            return
+                if whole:
+                    return
+                refuted.add(place)  # and once more, for all that comes after it
 
     def _confirm(self, plan: Plan, found: Leak, error: IsolationLeak, *, whole: bool) -> None:
         """Look again, restfully, at the ``whole`` example or at what it takes to see it; raises if it leaks again."""
