@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from interlock.testing.attacks import is_id
+from interlock.testing.client import Call
 from interlock.testing.compare import caused, facts
-from interlock.testing.exchange import Exchange
+from interlock.testing.exchange import Exchange, Request
 from interlock.testing.mined import names, uses
 from interlock.testing.payloads import REFERENCE, Leaf
 from interlock.testing.routes import Endpoint
@@ -30,33 +31,47 @@ async def listen(story: Story, endpoints: Sequence[Endpoint]) -> None:
     """B holds the streams open while A writes, and then writes itself, so that something of its own arrives, too."""
     if not endpoints:
         return
-    world = story.world
-    calls = []
-    for endpoint in endpoints:
-        request, values, origins = world.prepare(story.b, endpoint)
-        full = world.authorize(story.b, endpoint, request)
-        calls.append((endpoint, full, values, origins, world.transport.start(full)))
-    await asyncio.gather(*(call.quiet(OPENING_SECONDS) for *_, call in calls))
+    world, held = story.world, _opened(story, endpoints)
+    await asyncio.gather(*(one.call.quiet(OPENING_SECONDS) for one in held))
     for writer in [*story.seed_order, *story.changes]:
         await world.call(story.a, writer, purpose="A writes while B listens")
     for writer in story.seed_order[:MAX_OWN_WRITES]:
         await world.call(story.b, writer, purpose="B writes while it listens")
-    answers = await asyncio.gather(*(call.result(LISTENING_SECONDS) for *_, call in calls))
-    for (endpoint, full, values, origins, _), answer in zip(calls, answers, strict=True):
-        world.record(story.b, endpoint, full, answer, values, origins, purpose="B listens while A writes")
+    await _left(story, held, LISTENING_SECONDS, "B listens while A writes")
 
 
 async def resume(story: Story, endpoints: Sequence[Endpoint]) -> None:
     """B takes up the streams where everything is still to come, as a browser does after a break (HTML, 9.2)."""
-    world = story.world
-    calls = []
+    held = _opened(story, endpoints, [("last-event-id", "0")])
+    await _left(story, held, OPENING_SECONDS, "B resumes from the beginning")
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A stream that B holds open, and what it was asked with."""
+
+    endpoint: Endpoint
+    request: Request
+    values: dict[Leaf, Any]
+    origins: tuple[int, ...]
+    call: Call
+
+
+def _opened(story: Story, endpoints: Sequence[Endpoint], headers: Sequence[tuple[str, str]] = ()) -> list[_Held]:
+    held = []
     for endpoint in endpoints:
-        request, values, origins = world.prepare(story.b, endpoint)
-        full = world.authorize(story.b, endpoint, replace(request, headers=(*request.headers, ("last-event-id", "0"))))
-        calls.append((endpoint, full, values, origins, world.transport.start(full)))
-    answers = await asyncio.gather(*(call.result(OPENING_SECONDS) for *_, call in calls))
-    for (endpoint, full, values, origins, _), answer in zip(calls, answers, strict=True):
-        world.record(story.b, endpoint, full, answer, values, origins, purpose="B resumes from the beginning")
+        request, values, origins = story.world.prepare(story.b, endpoint)
+        asked = replace(request, headers=(*request.headers, *headers))
+        full = story.world.authorize(story.b, endpoint, asked)
+        held.append(_Held(endpoint, full, values, origins, story.world.transport.start(full)))
+    return held
+
+
+async def _left(story: Story, held: Sequence[_Held], seconds: float, purpose: str) -> None:
+    """Leave the streams after these seconds, and show what came to the oracles."""
+    answers = await asyncio.gather(*(one.call.result(seconds) for one in held))
+    for one, answer in zip(held, answers, strict=True):
+        story.world.record(story.b, one.endpoint, one.request, answer, one.values, one.origins, purpose=purpose)
 
 
 async def in_company(story: Story, endpoint: Endpoint) -> tuple[set[str], list[Exchange]]:
