@@ -115,13 +115,13 @@ async def test_a_prelude_that_the_server_refuses(pools: TenantPools, superuser: 
     """The session was reset as it should be; the right to enter has gone meanwhile."""
     assert await _settles_on(pools, "B")
     before = await superuser.fetch("TABLE items")
-    await superuser.execute("REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA interlock FROM interlock_app, PUBLIC")
+    await superuser.execute("REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA interlock_session FROM interlock_app, PUBLIC")
     for statement in FIRST_STATEMENTS.values():
         with pytest.raises((*REFUSALS, ModeUnavailable)):
             await _first_statement_of_b(pools, statement)
         assert await superuser.fetch("TABLE items") == before
     assert pools.stats().preludes_failed > 0
-    await superuser.execute("GRANT EXECUTE ON ALL ROUTINES IN SCHEMA interlock TO interlock_app")
+    await superuser.execute("GRANT EXECUTE ON ALL ROUTINES IN SCHEMA interlock_session TO interlock_app")
     assert await _settles_on(pools, "B")
 
 
@@ -201,7 +201,7 @@ async def test_the_org_is_in_no_statement_text(tenant_database: TenantDatabase, 
 async def test_an_explicit_mode_that_cannot_work_raises_and_auto_falls_back(
     tenant_database: TenantDatabase, superuser: asyncpg.Connection
 ) -> None:
-    await superuser.execute("REVOKE EXECUTE ON PROCEDURE interlock.hand_over FROM interlock_app")
+    await superuser.execute("REVOKE EXECUTE ON PROCEDURE interlock_session.hand_over FROM PUBLIC")
     with pytest.raises(ModeUnavailable, match="migrate"):
         await create_tenant_pools(*tenant_database.dsns, mode="pipelined")
     async with create_tenant_pools(*tenant_database.dsns, min_size=0, max_size=1) as pools:

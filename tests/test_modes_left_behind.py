@@ -138,7 +138,7 @@ async def _copy_that_is_cancelled(connection: TenantConnection) -> None:
     await asyncio.gather(copying, return_exceptions=True)
 
 
-OURS = ("interlock_settings", "interlock_role", "interlock_begin", "interlock_commit")
+OURS = ("interlock_begin", "interlock_commit")
 AS_A = "SELECT set_config('app.current_org_id', 'A', false)"
 STAND_IN = (
     "PREPARE \"{name}\"(text) AS SELECT count(set_config('app.current_org_id', 'A', false)) "
@@ -329,7 +329,9 @@ async def test_the_next_tenant_finds_a_fresh_session(
     rows = "SELECT name FROM public.items WHERE org_id = $1 ORDER BY name"
     for left, leave in LEFT_BEHIND.items():
         await superuser.execute("DELETE FROM items WHERE org_id = 'B'; INSERT INTO items VALUES ('B', 'b1')")
-        await _in(pools, "B", lambda connection: connection.fetchval(CACHED, ""))
+        # One that was dropped in a block is missed when it is used.
+        await _outcome(pools, FIRST["cached"].run)
+        assert await _outcome(pools, FIRST["cached"].run) == FIRST["cached"].returns
         with contextlib.suppress(*REFUSALS, TransactionRequired):
             await _in(pools, "A", leave)
         if way == AT_REST:

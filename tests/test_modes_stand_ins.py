@@ -17,11 +17,20 @@ if TYPE_CHECKING:
 
 SURROUNDINGS = "SELECT current_setting('app.current_org_id'), current_setting('search_path'), current_user::text"
 REFUSALS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-# It is gone when hand_over() looks for statements prepared in SQL, and another makes up the number.
+# It is gone when hand_over() looks for statements prepared in SQL.
 HIDES_ITSELF = """
-CREATE FUNCTION pg_temp.hide() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'DEALLOCATE {name}'; END $$;
+CREATE FUNCTION pg_temp.hide() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {does}; EXECUTE 'DEALLOCATE {name}'; END $$;
 SET search_path = 'of_a';
 DO $$ BEGIN EXECUTE 'DEALLOCATE {name}'; EXECUTE 'PREPARE {name} AS SELECT pg_temp.hide()'; END $$
+"""
+# Whoever wrote the row, the trigger runs at the COMMIT.
+DEFERRED = """
+CREATE TABLE late ();
+GRANT INSERT ON late TO interlock_app;
+CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM set_config('app.current_org_id', 'A', false); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION late()
 """
 
 
@@ -45,14 +54,20 @@ async def _of_b(pools: TenantPools) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("at_rest", [False, True])
-@pytest.mark.parametrize("name", ["interlock_settings", "interlock_role", "interlock_begin"])
-async def test_one_that_drops_itself_when_it_runs(pools: TenantPools, name: str, at_rest: bool) -> None:
+@pytest.mark.parametrize("name", ["interlock_begin", "interlock_commit"])
+@pytest.mark.parametrize("does", ["NULL", "SET LOCAL search_path = 'of_a'", "INSERT INTO public.late DEFAULT VALUES"])
+async def test_one_that_drops_itself_when_it_runs(
+    pools: TenantPools, tenant_database: TenantDatabase, does: str, name: str, at_rest: bool
+) -> None:
+    owner = await asyncpg.connect(tenant_database.owner_dsn)
+    await owner.execute(DEFERRED)
+    await owner.close()
     fresh = await _of_b(pools)
     with tenant_scope("A"):
         async with pools.acquire() as connection:
             # The application holds statements that the driver has not cached, as does a cache that has overflowed.
             held = [await connection.prepare("SELECT 1") for _ in range(2)]
-            await connection.execute(HIDES_ITSELF.format(name=name))
+            await connection.execute(HIDES_ITSELF.format(does=does, name=name))
     if at_rest:
         _rest(pools)
     # Told once, by closing the session.
@@ -63,7 +78,7 @@ async def test_one_that_drops_itself_when_it_runs(pools: TenantPools, name: str,
     del held
 
 
-@pytest.mark.parametrize("name", ["interlock_role", "interlock_x", "__asyncpg_stmt_1__"])
+@pytest.mark.parametrize("name", ["interlock_begin", "interlock_x", "__asyncpg_stmt_1__"])
 async def test_a_name_that_is_not_the_applications(pools: TenantPools, name: str) -> None:
     with tenant_scope("A"):
         async with pools.acquire() as connection:

@@ -63,66 +63,76 @@ GRANT EXECUTE ON FUNCTION interlock.current_org(text) TO :"tenant_role";
 
 -- --- the pipelined checkout
 
--- Hands a session over from one checkout to the next. Its last user may have been hostile: it is called after RESET ALL
--- and RESET ROLE, and still uses no operator and no unqualified name that a search_path could lead elsewhere. It is a
--- procedure because CALL needs no plan, so that it may be parsed anew for each checkout: whoever can send SQL can
--- replace a statement that has a name.
+-- Both are procedures because CALL needs no plan: they may be parsed anew for each checkout. Whoever can send SQL can
+-- replace a statement that has a name. The session may be in any role that its last user could take, and under any
+-- settings: so they are for everybody, in a schema of their own, do nothing that everybody could not do by other means,
+-- and use no operator and no unqualified name that a search_path could lead elsewhere.
+DO $$
+BEGIN
+    IF to_regnamespace('interlock_session') IS NULL THEN
+        CREATE SCHEMA interlock_session;
+    END IF;
+END
+$$;
+GRANT USAGE ON SCHEMA interlock_session TO PUBLIC;
+
+-- Ends the checkout before, whose user may have been hostile, and makes the settings of what follows: names and values,
+-- at least one; those that the application makes in every session, and the scope, or the nonce that enter() asks for.
 --
---   statements  how many prepared statements the client relies on, if the checkout before is to be ended; else NULL
---   nonce       what must be there to enter a checkout without ending another
---   settings    names and values of what the session shall be set to: what the application sets in every session, and
---               the scope to be entered, or a nonce to be left in a session that is ended and enters none
---
--- RESET ALL and RESET ROLE were sent by a name for which a statement prepared in SQL may have stood in. Such a statement
--- can stand in for one that the driver has cached, too; no reset removes it, and none brings back one that was dropped:
--- if one was made, or there are fewer than the client relies on, the session is refused. One that ran just now may have
--- dropped itself, and the number may still be right, since there are statements that the client does not count: but then
--- its name is missing, and SQL cannot bring it back as a statement that was not prepared in SQL.
-CREATE OR REPLACE PROCEDURE interlock.hand_over(
-    statements integer, nonce text, settings text[]
-)
+-- A statement prepared in SQL can stand in for one that the client has prepared, and no reset removes it: the session is
+-- refused. That one that is missing was dropped, the client finds out itself: it misses its own COMMIT at once, and one
+-- of the driver's when it is used.
+CREATE OR REPLACE PROCEDURE interlock_session.hand_over(settings text[])
 LANGUAGE plpgsql AS $$
 DECLARE
     -- A temporary type may have the name of any that is not qualified.
     ignored pg_catalog.text;
-    names pg_catalog.text[];
 BEGIN
-    IF statements IS NULL THEN
-        IF NOT coalesce(pg_catalog.texteq(pg_catalog.current_setting('interlock.clean', true), nonce), false) THEN
-            RAISE EXCEPTION USING ERRCODE = 'IL002', MESSAGE = 'the session was not reset';
-        END IF;
-    ELSE
-        names := ARRAY(
-            SELECT CASE WHEN s.from_sql THEN NULL ELSE s.name END FROM pg_catalog.pg_prepared_statement() AS s
-        );
-        IF pg_catalog.cardinality(names) OPERATOR(pg_catalog.<) statements
-           OR pg_catalog.array_position(names, NULL) IS NOT NULL
-           OR NOT names OPERATOR(pg_catalog.@>)
-              '{interlock_settings,interlock_role,interlock_begin,interlock_commit}'::pg_catalog.text[] THEN
-            RAISE EXCEPTION USING ERRCODE = 'IL001', MESSAGE = 'statements were prepared or dropped in SQL';
-        END IF;
-        -- Assignments are evaluated without a plan of their own, unlike PERFORM.
-        ignored := pg_catalog.pg_advisory_unlock_all();
-        EXECUTE 'CLOSE ALL';  -- plpgsql has a CLOSE of its own
-        UNLISTEN *;
-        DISCARD SEQUENCES;
+    RESET ALL;  -- first: no timeout of the last user shall bear on what follows
+    RESET ROLE;
+    PERFORM FROM pg_catalog.pg_prepared_statement() AS s WHERE s.from_sql;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'IL001', MESSAGE = 'statements were prepared in SQL';
+    END IF;
+    EXECUTE 'CLOSE ALL';  -- plpgsql has a CLOSE of its own
+    UNLISTEN *;
+    DISCARD SEQUENCES;
+    -- One expression: an expression is made ready anew in each transaction, which costs more than its value.
+    IF pg_catalog.num_nulls(
+           pg_catalog.pg_advisory_unlock_all(), pg_catalog.set_config(settings[1], settings[2], false)
+       ) OPERATOR(pg_catalog.<>) 0
+       OR pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0
+       OR pg_catalog.cardinality(settings) OPERATOR(pg_catalog.>) 2 THEN
         IF pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0 THEN
             -- Another session may have locked a temporary table.
             ignored := pg_catalog.set_config('lock_timeout', '5s', true);
             DISCARD TEMP;
         END IF;
+        FOR i IN 3 .. pg_catalog.cardinality(settings) BY 2 LOOP
+            ignored := pg_catalog.set_config(settings[i], settings[i OPERATOR(pg_catalog.+) 1], false);
+        END LOOP;
     END IF;
-    -- One expression for them all: an expression is made ready once in a transaction, which costs more than its value.
+END
+$$;
+GRANT EXECUTE ON PROCEDURE interlock_session.hand_over(text[]) TO PUBLIC;
+
+-- Begins a checkout in a session that hand_over() has left with this nonce, and with nobody's scope.
+CREATE OR REPLACE PROCEDURE interlock_session.enter(nonce text, settings text[])
+LANGUAGE plpgsql AS $$
+DECLARE
+    ignored pg_catalog.text;
+BEGIN
+    IF NOT coalesce(pg_catalog.texteq(pg_catalog.current_setting('interlock.clean', true), nonce), false) THEN
+        RAISE EXCEPTION USING ERRCODE = 'IL002', MESSAGE = 'the session was not reset';
+    END IF;
     FOR i IN 1 .. pg_catalog.cardinality(settings) BY 2 LOOP
         ignored := pg_catalog.set_config(settings[i], settings[i OPERATOR(pg_catalog.+) 1], false);
     END LOOP;
 END
 $$;
-REVOKE ALL ON PROCEDURE interlock.hand_over(integer, text, text[]) FROM PUBLIC;
-GRANT EXECUTE ON PROCEDURE interlock.hand_over(integer, text, text[])
-    TO :"tenant_role", :"admin_role";
+GRANT EXECUTE ON PROCEDURE interlock_session.enter(text, text[]) TO PUBLIC;
 
 -- What earlier releases called instead.
 DROP ROUTINE IF EXISTS interlock.enter(text, text, text, text), interlock.clean(text, text[]),
     interlock.clean(text, text[], integer), interlock.checkout(text, text, text, text, text[], integer),
-    interlock.hand_over(integer, text[], text, text, text, text);
+    interlock.hand_over(integer, text[], text, text, text, text), interlock.hand_over(integer, text, text[]);

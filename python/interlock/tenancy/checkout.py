@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from interlock.tenancy.sealing import Sealer
     from interlock.tenancy.session import Session
 
+# As asyncpg names its statements.
+_DRIVERS = '"__asyncpg_'
+
 
 def ended_by_the_server() -> asyncpg.ConnectionDoesNotExistError:
     """Return the error for a session whose farewell came between two statements."""
@@ -94,10 +97,12 @@ class Checkout:
         self.sending += 1
         try:
             return await operation(*args, **options)
-        except asyncpg.InvalidSQLStatementNameError:
-            # Dropped in SQL, behind the driver's back; it would miss it every time.
+        except asyncpg.InvalidSQLStatementNameError as error:
+            # Dropped in SQL, behind the driver's back, maybe by an earlier user; it would miss it every time.
             self.session.misses_statement = True
-            raise
+            if self.mode.transactional or _DRIVERS not in str(error):
+                raise
+            raise self._refused("session misses a statement that was dropped in SQL") from error
         except asyncpg.InternalClientError as error:
             if not self.session.connection.is_closed():
                 raise
@@ -127,14 +132,14 @@ class Checkout:
         try:
             await self.enter()
         except SessionRefused:
-            raise self._refused("session") from None
+            raise self._refused("session held a statement prepared in SQL") from None
 
-    def _refused(self, what: str) -> asyncpg.ConnectionDoesNotExistError:
-        """Close and count a session with a statement prepared in SQL; return what to tell of it."""
+    def _refused(self, why: str) -> asyncpg.ConnectionDoesNotExistError:
+        """Close and count the session; return what to tell of it."""
         self.give_up()
         self.mode.counters.sessions_refused += 1
         return asyncpg.ConnectionDoesNotExistError(
-            f"the {what} held a statement prepared in SQL and was closed, see stats().sessions_refused: try again"
+            f"the {why} and was closed, see stats().sessions_refused: try again"
         )
 
     @property
@@ -175,7 +180,7 @@ class Checkout:
             try:
                 await self.mode.enter_transaction(self.session, self.org_text, self.seal, options)
             except SessionRefused:
-                raise self._refused("pooled session") from None
+                raise self._refused("pooled session held a statement prepared in SQL") from None
             except BaseException as error:
                 # A transaction without its scope is open: nobody shall use it.
                 self.give_up()

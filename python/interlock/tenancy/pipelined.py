@@ -34,25 +34,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger("interlock.tenancy")
 
 # By name, because that saves the server the parsing. Whoever can send SQL can drop one of these and PREPARE another
-# under its name; whatever that one does, hand_over() finds it, or that one is missing. Nothing can stand in for the
-# CALL itself: it has no name, and is parsed after the last statement of the last user.
+# under its name. hand_over() refuses a session that holds such a one. Nothing can stand in for the CALL itself: it has
+# no name, and is parsed after the last statement of the last user.
 _NAMED = {
-    "interlock_settings": "RESET ALL",
-    "interlock_role": "RESET ROLE",
     # Not in the isolation level that the last user made the default: a deferrable one may have to wait.
     "interlock_begin": "BEGIN ISOLATION LEVEL READ COMMITTED",
     "interlock_commit": "COMMIT",
 }
-# RESET ALL first: no timeout of the last user shall bear on what follows.
-_RESET = bind("interlock_settings") + EXECUTE + bind("interlock_role") + EXECUTE
-# With types (int4, text, text[]) there is nothing to infer.
-_HAND_OVER = parse("", "CALL interlock.hand_over($1, $2, $3)", 23, 25, 1009)
 # BEGIN and COMMIT, because the settings would otherwise belong to the implicit transaction of the user's first
-# statement, and go when that fails.
+# statement, and go when that fails. With types (text, text[]) there is nothing to infer.
 _BEGIN = bind("interlock_begin") + EXECUTE
-_COMMIT = EXECUTE + bind("interlock_commit") + EXECUTE
+_HAND_OVER = _BEGIN + parse("", "CALL interlock_session.hand_over($1)", 1009)
+_ENTER = _BEGIN + parse("", "CALL interlock_session.enter($1, $2)", 25, 1009)
+# What stood in for BEGIN may have dropped itself before hand_over() looked, and have left a deferred trigger that runs
+# at the COMMIT, in the next scope. But then there is no statement of that name to bind, and all is undone.
+_COMMIT = EXECUTE + bind("interlock_begin") + bind("interlock_commit") + EXECUTE
 _PRELUDE_COMMANDS = 3
-_RESET_COMMANDS = 2
 _UNDONE = {
     "RESET ROLE",
     "SELECT pg_advisory_unlock_all()",
@@ -62,7 +59,7 @@ _UNDONE = {
     "DISCARD TEMP",
     "DISCARD SEQUENCES",
 }
-# As hand_over() says it, or as the server does of a statement that the reset itself needs.
+# As hand_over() says it, or as the server does of a statement that is not there.
 _CHANGED_BY_SQL = ("IL001", "26000")
 
 # In a text that is made once, where the org goes; no setting's name or value can hold it.
@@ -83,7 +80,7 @@ class Channel:
     """Writes ahead on one session and hears of failures."""
 
     __slots__ = (
-        *("_counted", "_hold", "_mode", "_nonce", "_owes_reset", "_protocol", "_scope", "_settings", "_statements"),
+        *("_hold", "_mode", "_nonce", "_owes_reset", "_protocol", "_scope", "_settings"),
         *("closed_by", "session", "since"),
     )
 
@@ -100,8 +97,6 @@ class Channel:
         scope = [part for name in mode.settings for part in (name, _ORG)]
         # Made once, because quoting is most of the work: of a scope that follows a reset, and of one that does not.
         self._scope = {True: text_array([*self._settings, *scope]), False: text_array(scope)}
-        self._counted = -1
-        self._statements = NULL
         self.session = session
         self.closed_by: str | None = None
         self.since = 0.0
@@ -139,13 +134,12 @@ class Channel:
         settings = self._scope[self._owes_reset].replace(_ORG, org)
         if seal:
             settings = f'{settings[:-1]},"{SETTING}","{seal}"}}'
+        self._protocol.expect_prelude(_PRELUDE_COMMANDS)
         if self._owes_reset:
             self._owes_reset = False
-            self._protocol.expect_prelude(_RESET_COMMANDS + _PRELUDE_COMMANDS)
-            prelude = _RESET + _BEGIN + _HAND_OVER + self._reset(settings)
+            prelude = _HAND_OVER + bind("", text(settings))
         else:
-            self._protocol.expect_prelude(_PRELUDE_COMMANDS)
-            prelude = _BEGIN + bind("", NULL, self._nonce, text(settings))
+            prelude = _ENTER + bind("", self._nonce, text(settings))
         self._hold.hold(prelude + _COMMIT)
 
     def leave(self) -> None:
@@ -160,7 +154,7 @@ class Channel:
         self.since = asyncio.get_running_loop().time()
         self._protocol.expect_reset()
         settings = text_array([*self._settings, "interlock.clean", nonce])
-        self._hold.write(_RESET + _BEGIN + _HAND_OVER + self._reset(settings) + _COMMIT + SYNC)
+        self._hold.write(_HAND_OVER + bind("", text(settings)) + _COMMIT + SYNC)
 
     def flush(self) -> None:
         """Write what was put off."""
@@ -168,13 +162,6 @@ class Channel:
             self.clean()
         else:
             self._hold.flush()
-
-    def _reset(self, settings: str) -> bytes:
-        """The call that ends a checkout and sets ``settings``."""
-        count = len(_NAMED) + self.session.cached_statements()
-        if count != self._counted:
-            self._counted, self._statements = count, text(str(count))
-        return bind("", self._statements, NULL, text(settings))
 
     def forget_nonce(self) -> None:
         """Make the next prelude fail."""
@@ -300,7 +287,7 @@ def _channel(session: Session) -> Channel:
 
 
 def require_standard_reset(connection: asyncpg.Connection) -> None:
-    """Raise unless the connection's reset is one that ``interlock.hand_over()`` stands for.
+    """Raise unless the connection's reset is one that ``interlock_session.hand_over()`` stands for.
 
     Raises:
         ModeUnavailable: the connection class or the server has another.

@@ -29,7 +29,7 @@ SELECT pg_backend_pid() AS pid,
        EXISTS (SELECT FROM unnest(ARRAY[$2, 'app.current_org_id']) AS s(name)
                WHERE coalesce(current_setting(s.name, true), '') <> '') AS preset,
        EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-               WHERE n.nspname = 'interlock' AND p.proname = 'hand_over' AND p.pronargs = 3
+               WHERE n.nspname = 'interlock_session' AND p.proname = 'hand_over' AND p.pronargs = 1
                  AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS pipelines
 FROM pg_roles r WHERE r.rolname IN (current_user, session_user)
 """
@@ -42,7 +42,7 @@ class Identity:
     Attributes:
         pid: the process that serves the session.
         pooled: the client was told of another process: there is a pooler in between.
-        pipelines: ``interlock.hand_over`` of the pipelined mode is there, as this release calls it, and granted.
+        pipelines: the procedure of the pipelined mode is there, as this release calls it, and granted.
 
     """
 
