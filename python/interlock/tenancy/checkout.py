@@ -128,7 +128,7 @@ class Checkout:
 
         """
         await self.send(self.connection.reset, (), {"timeout": timeout})
-        await self.mode.leave(self.session)
+        self.mode.leave(self.session)
         try:
             await self.enter()
         except SessionRefused:

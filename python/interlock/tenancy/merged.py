@@ -76,7 +76,7 @@ class Merged(Mode):
         if seal:
             await self.renew(session, seal)
 
-    async def leave(self, session: Session) -> None:
+    def leave(self, session: Session) -> None:
         """Clean the session later, if nobody takes it within half a second."""
         session.idle_since = asyncio.get_running_loop().time()
         self._idle.add(session)

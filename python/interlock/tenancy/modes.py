@@ -82,7 +82,7 @@ class Mode:
         local = "true" if self.transactional else "false"
         await session.connection.execute(f"SELECT pg_catalog.set_config('{SETTING}', $1, {local})", seal)
 
-    async def leave(self, session: Session) -> None:
+    def leave(self, session: Session) -> None:
         """A checkout has ended: undo, or see to it that it is undone, what it left in the session."""
 
     async def stop(self) -> None:

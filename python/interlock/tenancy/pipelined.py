@@ -218,7 +218,7 @@ class Pipelined(Mode):
             await channel.catch_up()
         channel.enter(org, seal)
 
-    async def leave(self, session: Session) -> None:
+    def leave(self, session: Session) -> None:
         """See to the reset; or close the session, if it was seen that the reset will be refused."""
         channel = _channel(session)
         # In another encoding, the first statement after the reset would be misread: it is written before the driver

@@ -28,6 +28,31 @@ async def give_back(pool: asyncpg.Pool, proxy: Any, timeout: float | None) -> No
     await asyncio.shield(_rest(releasing, waited_for))
 
 
+def is_at_rest(proxy: Any) -> bool:
+    """Whether asyncpg's pool would neither close the session at its release nor have anything to undo in it."""
+    try:
+        connection, holder = proxy._con, proxy._holder
+        protocol = connection._protocol
+        return not (
+            connection.is_closed()
+            or connection._top_xact is not None
+            or connection._listeners
+            or connection._log_listeners
+            or protocol.is_in_transaction()
+            or protocol._is_cancelling()
+            or protocol.queries_count >= holder._max_queries
+            or holder._generation != holder._pool._generation
+        )
+    except AttributeError:
+        # It has ended, or this asyncpg is not the one we know.
+        return False
+
+
+def is_alive(proxy: Any) -> bool:
+    """Whether the session has not ended on its way from one checkout to the next."""
+    return proxy._con is not None and not proxy._con.is_closed()
+
+
 def _release_without_task(proxy: Any) -> Coroutine[Any, Any, None] | None:
     """What ``pool.release()`` runs in a task; None if this asyncpg has something else."""
     try:

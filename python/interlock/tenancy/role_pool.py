@@ -15,9 +15,10 @@ from interlock.tenancy.chaining import alone
 from interlock.tenancy.checkout import Checkout, ended_by_the_server
 from interlock.tenancy.connection import TenantConnection
 from interlock.tenancy.modes import Mode, SessionRefused
-from interlock.tenancy.releasing import give_back
+from interlock.tenancy.releasing import give_back, is_alive, is_at_rest
 from interlock.tenancy.session import Session, run_unscoped, session_of, tracked
 from interlock.tenancy.stats import PoolStats
+from interlock.tenancy.turns import Turns
 
 if TYPE_CHECKING:
     from interlock.tenancy.roles import Identity
@@ -68,6 +69,7 @@ class RolePool:
             **options,
         )
         self._max_size = self._pool.get_max_size()
+        self._turns = Turns(self._max_size)
 
     async def open(self) -> None:
         """Connect as many sessions as the options ask for."""
@@ -104,32 +106,61 @@ class RolePool:
             raise asyncpg.ConnectionDoesNotExistError(
                 "a session could not be reset after its last use and was closed, see stats().resets_failed: try again"
             )
-        while True:
-            proxy = await self._pool.acquire()
-            try:
-                return await self._bring_in(proxy, frame)
-            except BaseException as error:
-                # A session that the server has ended left the pool by itself, and its proxy with it.
-                with contextlib.suppress(asyncpg.InterfaceError):
-                    proxy.terminate()
-                if isinstance(error, SessionRefused):
+        proxy = None if self._turns.begin() else await self._wait()
+        try:
+            while True:
+                if proxy is None or not is_alive(proxy):
+                    proxy = await self._pool.acquire()
+                try:
+                    connection = await self._bring_in(proxy, frame)
+                except SessionRefused:
                     self.counters.sessions_refused += 1
+                    proxy = None
                     continue
-                self.counters.preludes_failed += not isinstance(error, asyncio.CancelledError)
-                if isinstance(error, asyncpg.InternalClientError):
-                    raise ended_by_the_server() from error
-                raise
+                connection._checkout.session.has_turn = True
+                return connection
+        except BaseException:
+            self._turns.end()
+            raise
+
+    async def _wait(self) -> Any:
+        """Wait for a turn, and maybe a session with it."""
+        if self._pool.is_closing():
+            await self._pool.acquire()  # which says so
+        waiter = self._turns.wait()
+        try:
+            return await waiter
+        except BaseException:
+            # The turn may have come with the cancellation.
+            if waiter.done() and not waiter.cancelled():
+                await self._decline(waiter.result())
+            raise
+
+    async def _decline(self, proxy: Any) -> None:
+        if proxy is None:
+            self._turns.end()
+        else:
+            await self._put_back(proxy, None, has_turn=True)
 
     async def _bring_in(self, proxy: Any, frame: TenantContext | None) -> TenantConnection:
-        session = session_of(proxy)
-        session.in_use = True
-        checkout = Checkout(self.mode, session, proxy, frame, self._sealer)
-        await checkout.enter()
-        connection = TenantConnection(checkout)
-        if self._user_setup is not None:
-            await self._user_setup(connection)
-            # It has set them for every checkout alike.
-            session.has_other_codecs = False
+        try:
+            session = session_of(proxy)
+            session.in_use = True
+            checkout = Checkout(self.mode, session, proxy, frame, self._sealer)
+            await checkout.enter()
+            connection = TenantConnection(checkout)
+            if self._user_setup is not None:
+                await self._user_setup(connection)
+                # It has set them for every checkout alike.
+                session.has_other_codecs = False
+        except BaseException as error:
+            # A session that the server has ended left the pool by itself, and its proxy with it.
+            with contextlib.suppress(asyncpg.InterfaceError):
+                proxy.terminate()
+            self.counters.preludes_failed += not isinstance(error, asyncio.CancelledError | SessionRefused)
+            if isinstance(error, asyncpg.InternalClientError):
+                raise ended_by_the_server() from error
+            raise
         self.counters.checkouts += 1
         return connection
 
@@ -168,18 +199,43 @@ class RolePool:
         proxy = connection._loan_ends()
         if proxy is None:
             return
+        session = connection._checkout.session
+        # It has none any more if the session has ended.
+        has_turn, session.has_turn = session.has_turn, False
         if connection._checkout.sending:
             self.counters.resets_failed += 1
             proxy.terminate()
+            if has_turn:
+                self._turns.end()
             raise asyncpg.InterfaceError(
                 "the connection was released while an operation was in progress on it, and is closed: await the "
                 "operation first"
             )
+        await self._put_back(proxy, timeout, has_turn=has_turn)
+
+    async def _put_back(self, proxy: Any, timeout: float | None, *, has_turn: bool) -> None:
         try:
-            await give_back(self._pool, proxy, timeout)
+            if has_turn and timeout is None and self._pass_on(proxy):
+                has_turn = False
+            else:
+                await give_back(self._pool, proxy, timeout)
         except asyncpg.InternalClientError:
             # The pool may have taken back the slot of a session that ended just now, before the proxy knows.
             return
+        finally:
+            if has_turn:
+                self._turns.end()
+
+    def _pass_on(self, proxy: Any) -> bool:
+        """Give the session, and the turn, to a checkout that waits, if there is one and the pool need not see it."""
+        if not self._turns.is_awaited() or self._user_reset is not None or not is_at_rest(proxy):
+            return False
+        proxy._con._on_release()
+        self._leave(proxy._con)
+        if not is_alive(proxy):
+            return False
+        self._turns.pass_on(proxy)
+        return True
 
     # --- asyncpg's callbacks: they run in the context of whoever comes by, and must not see it
 
@@ -220,21 +276,36 @@ class RolePool:
                 (row["name"], row["setting"]) for row in await connection.fetch(_SESSION_SETTINGS)
             )
         await self.mode.connected(session)
+        connection.add_termination_listener(lambda _: self._ended(session))
 
     async def _reset(self, connection: asyncpg.Connection) -> None:
-        try:
-            if self._user_reset is not None:
+        if self._user_reset is not None:
+            try:
                 await run_unscoped(self._user_reset(connection))
-            session: Session = connection.interlock_session  # type: ignore[attr-defined]
-            session.in_use = False
-            if session.misses_statement or session.has_other_codecs:
-                self.counters.sessions_refused += 1
-                connection.terminate()
-            else:
-                await self.mode.leave(session)
+            except BaseException:
+                self.counters.resets_failed += 1
+                raise
+        self._leave(connection)
+
+    def _leave(self, connection: asyncpg.Connection) -> None:
+        session: Session = connection.interlock_session  # type: ignore[attr-defined]
+        session.in_use = False
+        if session.misses_statement or session.has_other_codecs:
+            self.counters.sessions_refused += 1
+            connection.terminate()
+            return
+        try:
+            self.mode.leave(session)
         except BaseException:
             self.counters.resets_failed += 1
+            connection.terminate()
             raise
+
+    def _ended(self, session: Session) -> None:
+        """Let the pool replace a session at once, even if its checkout never ends."""
+        if session.has_turn:
+            session.has_turn = False
+            self._turns.end()
 
     # --- life
 

@@ -48,7 +48,7 @@ async def _try_out(mode: Pipelined, session: Session, guc: str) -> str:
         await mode.enter(session, _ORG, "")
         if await connection.fetchval("SELECT current_setting($1)", guc) != _ORG:
             return "its self-test found another scope in the session"
-        await mode.leave(session)
+        mode.leave(session)
         if alone:
             mode.flush()
     channel = session.channel

@@ -35,6 +35,7 @@ class Session:
         misses_statement: one of the driver's statements was found to be gone.
         has_other_codecs: a checkout has changed how the driver reads and writes a type.
         in_use: it is checked out.
+        has_turn: its end is the end of a turn at the pool.
         idle_since: loop time of the end of the latest checkout.
         cleaning: the clean-up that is under way while the session sits in the pool.
         sentinel: the merged mode's own prepared statement, dropped when the object goes.
@@ -49,6 +50,7 @@ class Session:
     misses_statement: bool = False
     has_other_codecs: bool = False
     in_use: bool = False
+    has_turn: bool = False
     idle_since: float = 0.0
     cleaning: asyncio.Task[None] | None = field(default=None, repr=False)
     sentinel: object = field(default=None, repr=False)
