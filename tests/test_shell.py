@@ -203,7 +203,9 @@ def test_any_quoting_of_an_argument_list_is_one_command(argv: list[str]) -> None
     assume(not argv[0].startswith(("-", "+")))  # a form that `sh -c` would read as an option is not printed
     single = " ".join("'" + word.replace("'", "'\\''") + "'" for word in argv)
     double = "\t".join('"' + "".join("\\" + c if c in '$`"\\' else c for c in word) + '"' for word in argv)
-    assert canonical_shell(single) == canonical_shell(double + " # argv")
+    form = canonical_shell(double + " # argv")
+    assume("# argv" not in form or "# argv" in argv[-1])  # a bare `set` tells of its surroundings and is kept whole
+    assert canonical_shell(single) == form
 
 
 @pytest.mark.parametrize("length", [0, -1, 65, 2**70])
