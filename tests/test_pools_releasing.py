@@ -13,7 +13,7 @@ import pytest
 
 from interlock.tenancy import TenantPools, create_tenant_pools, tenant_scope
 from interlock.tenancy.modes import ModeName
-from interlock.tenancy.pipelined import MOST_AHEAD
+from interlock.tenancy.pipelined import MOST_AHEAD, Pipelined
 from interlock.tenancy.releasing import give_back
 
 if TYPE_CHECKING:
@@ -56,6 +56,19 @@ async def test_checkouts_that_send_nothing_and_let_nothing_else_run(pools: Tenan
     stats = pools.stats()
     assert (stats.resets_failed, stats.preludes_failed, stats.sessions_refused) == (0, 0, 0)
     assert stats.tenant.size == 1
+
+
+@pipelined
+async def test_what_was_written_before_its_time_is_not_written_into_a_session_that_closes(pools: TenantPools) -> None:
+    with tenant_scope("A"):
+        assert await pools.fetchval(ORG) == "A"
+    assert pools._opened is not None
+    mode = pools._opened.tenant.mode
+    assert isinstance(mode, Pipelined)
+    timer = mode._flushing
+    assert timer is not None
+    mode.flush()
+    assert timer.cancelled()
 
 
 @modes

@@ -260,7 +260,9 @@ class Pipelined(Mode):
 
     def flush(self) -> None:
         """Write what was put off."""
-        self._flushing = None
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
         # One whose transport has failed leaves the set.
         for channel in list(self._channels):
             try:
