@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from interlock.errors import ModeUnavailable
+from interlock.errors import MigrationError, ModeUnavailable
+from interlock.schema import migrate
 from interlock.tenancy import TenantConnection, TenantPools, create_tenant_pools, tenant_scope
 from interlock.tenancy.modes import ModeName
 
@@ -208,6 +209,31 @@ async def test_an_explicit_mode_that_cannot_work_raises_and_auto_falls_back(
         assert pools.stats().mode == "merged"
         assert "migrate" in pools.stats().mode_reason
         assert await _settles_on(pools, "A")
+
+
+async def test_a_runtime_role_that_was_there_first_owns_nothing_that_the_pools_call(
+    tenant_database: TenantDatabase, superuser: asyncpg.Connection
+) -> None:
+    """It may create schemas: then it could own the procedure that sets the scope, whoever replaces it later."""
+    names = ("hand_over(text[])", "enter(text, text[])")
+    bodies = [
+        await superuser.fetchval(f"SELECT pg_get_functiondef('interlock_session.{name}'::regprocedure)")
+        for name in names
+    ]
+    await superuser.execute("DROP SCHEMA interlock_session CASCADE")
+    await superuser.execute(f'GRANT CREATE ON DATABASE "{tenant_database.name}" TO interlock_app')
+    runtime = await asyncpg.connect(tenant_database.tenant_dsn)
+    await runtime.execute("CREATE SCHEMA interlock_session; GRANT USAGE ON SCHEMA interlock_session TO PUBLIC")
+    for body in bodies:
+        await runtime.execute(body["text"])
+    await runtime.close()
+    async with create_tenant_pools(*tenant_database.dsns, min_size=0, max_size=1) as pools:
+        assert pools.stats().mode == "merged"
+    with pytest.raises(MigrationError, match="interlock_app"):
+        await migrate(superuser, tenant_role="interlock_app", admin_role="interlock_admin")
+    await superuser.execute("ALTER SCHEMA interlock_session OWNER TO interlock_owner")
+    with pytest.raises(MigrationError, match="routine"):
+        await migrate(superuser, tenant_role="interlock_app", admin_role="interlock_admin")
 
 
 async def test_auto_is_pipelined_where_it_can_be(tenant_database: TenantDatabase) -> None:

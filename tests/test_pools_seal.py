@@ -248,3 +248,26 @@ async def test_a_key_is_required(sealed: TenantDatabase, monkeypatch: pytest.Mon
     async with create_tenant_pools(*sealed.dsns, min_size=0, max_size=1, tamper_evident=True) as pools:
         with tenant_scope("B"):
             assert await _names(pools) == ["b1"]
+
+
+@pytest.mark.parametrize("mode", ["merged", "pipelined"])
+async def test_a_checkout_that_is_released_while_its_seal_is_renewed_is_closed(
+    sealed: TenantDatabase, mode: ModeName
+) -> None:
+    """What was to run behind the renewal would run in the next scope."""
+    async with create_tenant_pools(
+        *sealed.dsns, min_size=0, max_size=1, mode=mode, tamper_evident=Key(SECRET)
+    ) as pools:
+        with tenant_scope("A"):
+            connection = await pools.acquire()
+            await connection.fetch(NAMES)
+            assert connection._checkout.seal is not None
+            connection._checkout.seal._expires_at = 0
+            late = asyncio.create_task(connection.fetch(NAMES))
+            await asyncio.sleep(0)
+            with pytest.raises(asyncpg.InterfaceError, match="in progress"):
+                await pools.release(connection)
+            with pytest.raises((asyncpg.InterfaceError, asyncpg.PostgresConnectionError)):
+                await late
+        with tenant_scope("B"):
+            assert [row["name"] for row in await pools.fetch(NAMES)] == ["b1"]

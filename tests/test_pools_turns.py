@@ -105,6 +105,44 @@ async def test_a_session_that_ends_on_its_way_is_replaced(pools: TenantPools) ->
     assert await waiting == "B"
 
 
+async def test_a_session_that_is_expired_on_its_way_is_replaced(pools: TenantPools) -> None:
+    first = await _take(pools, "A")
+    pid = first._checkout.session.pid
+    waiting = asyncio.create_task(_take(pools, "B"))
+    await _turn_of_the_loop()
+    await pools.release(first)
+    await pools.expire_connections()
+    second = await waiting
+    assert second._checkout.session.pid != pid
+    await pools.release(second)
+    assert await _org_of_next(pools, "C") == "C"
+
+
+async def test_a_release_of_a_session_that_has_ended_under_an_operation_ends_the_turn(pools: TenantPools) -> None:
+    with tenant_scope("A"):
+        connection = await pools.acquire()
+        asleep = asyncio.create_task(connection.execute("SELECT pg_sleep(60)"))
+        await _turn_of_the_loop()
+        connection.terminate()
+        with pytest.raises(asyncpg.InterfaceError, match="in progress"):
+            await pools.release(connection)
+    with pytest.raises(FAILURES):
+        await asleep
+    assert await _org_of_next(pools, "B") == "B"
+
+
+async def test_a_session_that_a_setup_ends_has_no_turn(tenant_database: TenantDatabase, mode: ModeName) -> None:
+    async def end(connection: asyncpg.Connection) -> None:
+        connection.terminate()
+        await _turn_of_the_loop()
+
+    async with create_tenant_pools(*tenant_database.dsns, min_size=0, max_size=1, mode=mode, setup=end) as pools:
+        first = await _take(pools, "A")
+        second = await asyncio.wait_for(_take(pools, "B"), 10)
+        for connection in (first, second):
+            await pools.release(connection)
+
+
 @pytest.mark.parametrize("others", [0, 1, 2])
 async def test_one_that_is_cancelled_as_its_turn_comes_gives_it_on(pools: TenantPools, others: int) -> None:
     first = await _take(pools, "A")
@@ -212,6 +250,7 @@ async def test_no_turn_is_lost_or_given_twice(tenant_database: TenantDatabase, m
     chance = random.Random(seed)
     most = 1 + seed % 2
     lent: set[TenantConnection] = set()
+    asleep: list[asyncio.Task[str]] = []
 
     async def use(pools: TenantPools, org: str) -> None:
         with tenant_scope(org):
@@ -219,14 +258,19 @@ async def test_no_turn_is_lost_or_given_twice(tenant_database: TenantDatabase, m
                 lent.add(connection)
                 try:
                     assert len(lent) <= most
-                    what = chance.randrange(8)
+                    what = chance.randrange(9)
                     if what == 0:
                         await connection.transaction().start()
                     elif what == 1:
                         connection.terminate()
                     elif what == 2:
                         await pools.expire_connections()
-                    elif what > 3:
+                    elif what == 3:
+                        asleep.append(asyncio.create_task(connection.execute("SELECT pg_sleep(60)")))
+                        await _turn_of_the_loop(chance.randrange(4))
+                        if chance.random() < 0.5:
+                            connection.terminate()
+                    elif what > 4:
                         assert await connection.fetchval(ORG) == org
                 finally:
                     lent.discard(connection)
@@ -240,6 +284,7 @@ async def test_no_turn_is_lost_or_given_twice(tenant_database: TenantDatabase, m
             if chance.random() < 0.3:
                 chance.choice(tasks).cancel()
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*asleep, return_exceptions=True)
         unforeseen = [found for found in outcomes if isinstance(found, BaseException)]
         assert all(isinstance(error, (*FAILURES, asyncio.CancelledError)) for error in unforeseen), unforeseen
         assert pools._opened is not None

@@ -1,11 +1,25 @@
 -- Who a session works for. Run by interlock.schema.migrate, or by psql -v tenant_role=… -v admin_role=….
 
--- CREATE SCHEMA IF NOT EXISTS would ask for the right to create one even where it exists.
+SELECT set_config('interlock.tenant_role', :'tenant_role', false);
 DO $$
+DECLARE
+    tenant text := current_setting('interlock.tenant_role');
+    ours text;
 BEGIN
-    IF to_regnamespace('interlock') IS NULL THEN
-        CREATE SCHEMA interlock;
-    END IF;
+    FOREACH ours IN ARRAY '{interlock,interlock_session}'::text[] LOOP
+        -- CREATE SCHEMA IF NOT EXISTS would ask for the right to create one even where it exists.
+        IF to_regnamespace(ours) IS NULL THEN
+            EXECUTE format('CREATE SCHEMA %I', ours);
+        ELSIF EXISTS (
+            SELECT FROM pg_namespace AS n LEFT JOIN pg_proc AS p ON p.pronamespace = n.oid
+            WHERE n.nspname = ours
+              AND (pg_has_role(tenant, n.nspowner, 'MEMBER') OR pg_has_role(tenant, p.proowner, 'MEMBER'))
+        ) THEN
+            -- One who can create schemas may have been here first, and would own what is replaced below.
+            RAISE EXCEPTION 'the schema %, or a routine in it, belongs to the runtime role %', ours, tenant
+                USING HINT = 'Drop it, and let another role own what the runtime role calls.';
+        END IF;
+    END LOOP;
 END
 $$;
 REVOKE ALL ON SCHEMA interlock FROM PUBLIC;
@@ -67,13 +81,7 @@ GRANT EXECUTE ON FUNCTION interlock.current_org(text) TO :"tenant_role";
 -- replace a statement that has a name. The session may be in any role that its last user could take, and under any
 -- settings: so they are for everybody, in a schema of their own, do nothing that everybody could not do by other means,
 -- and use no operator and no unqualified name that a search_path could lead elsewhere.
-DO $$
-BEGIN
-    IF to_regnamespace('interlock_session') IS NULL THEN
-        CREATE SCHEMA interlock_session;
-    END IF;
-END
-$$;
+REVOKE ALL ON SCHEMA interlock_session FROM PUBLIC, :"tenant_role", :"admin_role";
 GRANT USAGE ON SCHEMA interlock_session TO PUBLIC;
 
 -- Ends the checkout before, whose user may have been hostile, and makes the settings of what follows: names and values,
@@ -97,14 +105,15 @@ BEGIN
     EXECUTE 'CLOSE ALL';  -- plpgsql has a CLOSE of its own
     UNLISTEN *;
     DISCARD SEQUENCES;
-    -- One expression: an expression is made ready anew in each transaction, which costs more than its value.
-    IF pg_catalog.num_nulls(
-           pg_catalog.pg_advisory_unlock_all(), pg_catalog.set_config(settings[1], settings[2], false)
-       ) OPERATOR(pg_catalog.<>) 0
-       OR pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0
+    -- One expression for both, and one for what is seldom so: each is made ready anew in every transaction, which costs
+    -- more than its value.
+    ignored := pg_catalog.concat(
+        pg_catalog.pg_advisory_unlock_all(), pg_catalog.set_config(settings[1], settings[2], false)
+    );
+    IF pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0
        OR pg_catalog.cardinality(settings) OPERATOR(pg_catalog.>) 2 THEN
         IF pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0 THEN
-            -- Another session may have locked a temporary table.
+            -- It runs no code of the last user's, but another session may have locked a temporary table.
             ignored := pg_catalog.set_config('lock_timeout', '5s', true);
             DISCARD TEMP;
         END IF;

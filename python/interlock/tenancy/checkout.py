@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from interlock.tenancy.session import Session
 
 # As asyncpg names its statements.
-_DRIVERS = '"__asyncpg_'
+_DRIVERS = "__asyncpg_"
 
 
 def ended_by_the_server() -> asyncpg.ConnectionDoesNotExistError:
@@ -92,10 +92,12 @@ class Checkout:
     ) -> Any:
         """Run an operation of the connection, if the current scope may; everything that is sent comes through here."""
         self.permit(begins=begins)
-        if self.seal is not None:
-            await self.renew_seal()
         self.sending += 1
         try:
+            if self.seal is not None:
+                await self.renew_seal()
+                # The loan, or the scope, may have ended meanwhile.
+                self.permit(begins=begins)
             return await operation(*args, **options)
         except asyncpg.InvalidSQLStatementNameError as error:
             # Dropped in SQL, behind the driver's back, maybe by an earlier user; it would miss it every time.
@@ -151,6 +153,8 @@ class Checkout:
         """Sign the scope again if the signature is about to lapse."""
         if self.seal is None or (self.mode.transactional and not self._in_scoped_transaction()):
             return
+        if self.connection.is_closed():
+            return  # which the statement behind this says
         in_transaction = self.connection.is_in_transaction()
         if not self.seal.is_old(in_transaction=in_transaction):
             return

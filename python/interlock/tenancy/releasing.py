@@ -48,11 +48,6 @@ def is_at_rest(proxy: Any) -> bool:
         return False
 
 
-def is_alive(proxy: Any) -> bool:
-    """Whether the session has not ended on its way from one checkout to the next."""
-    return proxy._con is not None and not proxy._con.is_closed()
-
-
 def _release_without_task(proxy: Any) -> Coroutine[Any, Any, None] | None:
     """What ``pool.release()`` runs in a task; None if this asyncpg has something else."""
     try:

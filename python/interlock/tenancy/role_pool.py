@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from interlock.errors import PoolExhausted
-from interlock.tenancy.chaining import alone
+from interlock.tenancy.chaining import alone, put_behind
 from interlock.tenancy.checkout import Checkout, ended_by_the_server
 from interlock.tenancy.connection import TenantConnection
 from interlock.tenancy.modes import Mode, SessionRefused
-from interlock.tenancy.releasing import give_back, is_alive, is_at_rest
+from interlock.tenancy.releasing import give_back, is_at_rest
 from interlock.tenancy.session import Session, run_unscoped, session_of, tracked
 from interlock.tenancy.stats import PoolStats
 from interlock.tenancy.turns import Turns
@@ -109,7 +109,11 @@ class RolePool:
         proxy = None if self._turns.begin() else await self._wait()
         try:
             while True:
-                if proxy is None or not is_alive(proxy):
+                if proxy is not None and not is_at_rest(proxy):
+                    # It ended, or was expired, on its way.
+                    await self._give_back(proxy, None)
+                    proxy = None
+                if proxy is None:
                     proxy = await self._pool.acquire()
                 try:
                     connection = await self._bring_in(proxy, frame)
@@ -117,7 +121,10 @@ class RolePool:
                     self.counters.sessions_refused += 1
                     proxy = None
                     continue
-                connection._checkout.session.has_turn = True
+                session = connection._checkout.session
+                session.has_turn = True
+                if session.connection.is_closed():
+                    self._ended(session)
                 return connection
         except BaseException:
             self._turns.end()
@@ -130,10 +137,13 @@ class RolePool:
         waiter = self._turns.wait()
         try:
             return await waiter
-        except BaseException:
+        except BaseException as error:
             # The turn may have come with the cancellation.
             if waiter.done() and not waiter.cancelled():
-                await self._decline(waiter.result())
+                try:
+                    await self._decline(waiter.result())
+                except Exception as failure:  # noqa: BLE001 - told behind the error that is on its way
+                    put_behind(error, failure)
             raise
 
     async def _decline(self, proxy: Any) -> None:
@@ -154,9 +164,7 @@ class RolePool:
                 # It has set them for every checkout alike.
                 session.has_other_codecs = False
         except BaseException as error:
-            # A session that the server has ended left the pool by itself, and its proxy with it.
-            with contextlib.suppress(asyncpg.InterfaceError):
-                proxy.terminate()
+            _terminate(proxy)
             self.counters.preludes_failed += not isinstance(error, asyncio.CancelledError | SessionRefused)
             if isinstance(error, asyncpg.InternalClientError):
                 raise ended_by_the_server() from error
@@ -204,9 +212,9 @@ class RolePool:
         has_turn, session.has_turn = session.has_turn, False
         if connection._checkout.sending:
             self.counters.resets_failed += 1
-            proxy.terminate()
             if has_turn:
                 self._turns.end()
+            _terminate(proxy)
             raise asyncpg.InterfaceError(
                 "the connection was released while an operation was in progress on it, and is closed: await the "
                 "operation first"
@@ -218,21 +226,24 @@ class RolePool:
             if has_turn and timeout is None and self._pass_on(proxy):
                 has_turn = False
             else:
-                await give_back(self._pool, proxy, timeout)
-        except asyncpg.InternalClientError:
-            # The pool may have taken back the slot of a session that ended just now, before the proxy knows.
-            return
+                await self._give_back(proxy, timeout)
         finally:
             if has_turn:
                 self._turns.end()
+
+    async def _give_back(self, proxy: Any, timeout: float | None) -> None:
+        # The pool may have taken back the slot of a session that ended just now, before the proxy knows.
+        with contextlib.suppress(asyncpg.InternalClientError):
+            await give_back(self._pool, proxy, timeout)
 
     def _pass_on(self, proxy: Any) -> bool:
         """Give the session, and the turn, to a checkout that waits, if there is one and the pool need not see it."""
         if not self._turns.is_awaited() or self._user_reset is not None or not is_at_rest(proxy):
             return False
-        proxy._con._on_release()
-        self._leave(proxy._con)
-        if not is_alive(proxy):
+        connection = proxy._con
+        connection._on_release()
+        self._leave(connection)
+        if connection.is_closed():
             return False
         self._turns.pass_on(proxy)
         return True
@@ -336,3 +347,9 @@ class RolePool:
             preludes_failed=counted.preludes_failed,
             sessions_refused=counted.sessions_refused,
         )
+
+
+def _terminate(proxy: Any) -> None:
+    # A session that the server has ended left the pool by itself, and its proxy with it.
+    with contextlib.suppress(asyncpg.InterfaceError):
+        proxy.terminate()

@@ -30,7 +30,11 @@ SELECT pg_backend_pid() AS pid,
                WHERE coalesce(current_setting(s.name, true), '') <> '') AS preset,
        EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
                WHERE n.nspname = 'interlock_session' AND p.proname = 'hand_over' AND p.pronargs = 1
-                 AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')) AS pipelines
+                 AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')
+                 AND (EXISTS (SELECT FROM pg_roles WHERE rolname = session_user AND rolbypassrls)
+                      OR NOT (pg_has_role(session_user, p.proowner, 'MEMBER')
+                              OR pg_has_role(session_user, n.nspowner, 'MEMBER')
+                              OR has_schema_privilege(session_user, n.oid, 'CREATE')))) AS pipelines
 FROM pg_roles r WHERE r.rolname IN (current_user, session_user)
 """
 
@@ -42,7 +46,7 @@ class Identity:
     Attributes:
         pid: the process that serves the session.
         pooled: the client was told of another process: there is a pooler in between.
-        pipelines: the procedure of the pipelined mode is there, as this release calls it, and granted.
+        pipelines: the procedure of the pipelined mode is there, as this release calls it, granted, and not its own.
 
     """
 
