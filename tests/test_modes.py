@@ -215,11 +215,9 @@ async def test_a_runtime_role_that_was_there_first_owns_nothing_that_the_pools_c
     tenant_database: TenantDatabase, superuser: asyncpg.Connection
 ) -> None:
     """It may create schemas: then it could own the procedure that sets the scope, whoever replaces it later."""
-    names = ("hand_over(text[])", "enter(text, text[])")
-    bodies = [
-        await superuser.fetchval(f"SELECT pg_get_functiondef('interlock_session.{name}'::regprocedure)")
-        for name in names
-    ]
+    bodies = await superuser.fetch(
+        "SELECT pg_get_functiondef(oid) AS text FROM pg_proc WHERE pronamespace = 'interlock_session'::regnamespace"
+    )
     await superuser.execute("DROP SCHEMA interlock_session CASCADE")
     await superuser.execute(f'GRANT CREATE ON DATABASE "{tenant_database.name}" TO interlock_app')
     runtime = await asyncpg.connect(tenant_database.tenant_dsn)
