@@ -231,10 +231,11 @@ async def against_rows(
     dsns: tuple[str, str], pools: TenantPools, store: ApprovalStore, sizes: list[int], calls: int
 ) -> None:
     """Neither throughput nor pages may grow with the number of rows in flight, beyond the height of the indexes."""
+    tenant = await asyncpg.connect(dsns[0], server_settings={"app.current_org_id": "bench"})
     admin = await asyncpg.connect(dsns[1])
     filled = 0
     for size in sizes:
-        await admin.execute(FILL, filled + 1, size, timeout=3600)
+        await tenant.execute(FILL, filled + 1, size, timeout=3600)
         filled = size
         fresh, looked_at = keys(calls), keys(21)
         new, again = await rate(propose(store), fresh), await rate(propose(store), fresh)
@@ -245,6 +246,7 @@ async def against_rows(
             flush=True,
         )
     print(f"heap-only updates: {await admin.fetchval(HEAP_ONLY):.1f} %")
+    await tenant.close()
     await admin.close()
 
 

@@ -184,10 +184,6 @@ async def test_a_payload_goes_with_its_proposal_and_not_before(store, db, db_as_
         "UPDATE interlock.proposals SET approved_by = 'nobody'",
         "UPDATE interlock.proposals SET approved_at = now()",
         "UPDATE interlock.proposals SET state = 'executing'",
-        "INSERT INTO interlock.proposals (org_id, kind, content_hash, cmd_hash, canon_version) "
-        "VALUES ('a', 'shell', sha256('x'), 'x', 1)",
-        "INSERT INTO interlock.proposals (org_id, kind, content_hash, cmd_hash, lease_until, canon_version) "
-        "VALUES ('a', 'shell', 'short', 'x', now(), 1)",
     ],
 )
 async def test_no_row_is_without_what_its_state_needs(store, db_as_app, forged):
@@ -196,3 +192,28 @@ async def test_no_row_is_without_what_its_state_needs(store, db_as_app, forged):
     await db_as_app.execute("SELECT set_config('app.current_org_id', 'a', false)")
     with pytest.raises(asyncpg.CheckViolationError):
         await db_as_app.execute(forged)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "INSERT INTO interlock.proposals (org_id, kind, content_hash, cmd_hash, canon_version) "
+        "VALUES ('a', 'shell', sha256('x'), 'x', 1)",
+        "INSERT INTO interlock.proposals (org_id, kind, content_hash, cmd_hash, lease_until, canon_version) "
+        "VALUES ('a', 'shell', 'short', 'x', now(), 1)",
+    ],
+)
+async def test_no_row_begins_without_an_identity_and_an_end(db_as_app, forged):
+    await db_as_app.execute("SELECT set_config('app.current_org_id', 'a', false)")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match='policy "proposed"'):
+        await db_as_app.execute(forged)
+
+
+async def test_the_admin_role_whom_no_policy_binds_proposes_nothing(postgres_cluster, database_roles, database):
+    admin = await asyncpg.connect(postgres_cluster.dsn(database_roles.admin, database))
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
+        await admin.execute(
+            "INSERT INTO interlock.proposals (org_id, kind, content_hash, cmd_hash, canon_version) "
+            "VALUES ('a', 'shell', 'short', 'x', 1)"
+        )
+    await admin.close()

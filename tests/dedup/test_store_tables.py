@@ -65,6 +65,46 @@ async def test_the_same_on_sixteen_partitions(postgres_cluster, database_roles, 
     postgres_cluster.drop_database(name)
 
 
+# What the release before had instead.
+EARLIER = """
+ALTER TABLE interlock.proposals ADD CONSTRAINT proposed CHECK (octet_length(content_hash) = 32);
+GRANT INSERT (org_id, kind) ON interlock.proposals TO {admin};
+DROP FUNCTION interlock.propose, interlock.propose_many;
+CREATE FUNCTION interlock.propose(text, text, bytea, bytea, text, text[], text, bytea, bytea, bytea, integer, smallint,
+  interval, interval, integer)
+  RETURNS TABLE (relation text, proposal interlock.proposals) LANGUAGE plpgsql AS $$ BEGIN END $$;
+CREATE FUNCTION interlock.propose_many(text, text[], bytea[], bytea[], text[], text[], integer[], text[], bytea[],
+  bytea[], bytea[], integer[], smallint, interval, interval, integer)
+  RETURNS TABLE (place integer, relation text, proposal interlock.proposals) LANGUAGE plpgsql AS $$ BEGIN END $$;
+CREATE FUNCTION interlock.neighbours_of(interlock.proposals, integer)
+  RETURNS TABLE (relation text, proposal interlock.proposals) LANGUAGE plpgsql AS $$ BEGIN END $$;
+CREATE FUNCTION interlock.yield_to_earlier(interlock.proposals, bytea, interval, OUT text, OUT interlock.proposals)
+  LANGUAGE plpgsql AS $$ BEGIN END $$;
+DROP TYPE interlock.proposal_answer CASCADE;
+"""
+ROUTINES = "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'interlock'::regnamespace"
+
+
+async def test_migrate_replaces_what_an_earlier_release_had(postgres_cluster, database_roles, pools_on, database):
+    owner = await asyncpg.connect(postgres_cluster.dsn(database_roles.owner, database))
+    roles = {"tenant_role": database_roles.app, "admin_role": database_roles.admin}
+    routines = set(await owner.fetch(ROUTINES))
+    await owner.execute(EARLIER.format(admin=f'"{database_roles.admin}"'))
+    for _ in range(2):
+        await migrate(owner, **roles)
+    assert set(await owner.fetch(ROUTINES)) == routines
+    assert not await owner.fetch("SELECT FROM pg_constraint WHERE conname = 'proposed'")
+    assert not await owner.fetchval(
+        "SELECT has_any_column_privilege($1, 'interlock.proposals', 'INSERT')", database_roles.admin
+    )
+    await owner.close()
+    async with pools_on(database) as pools:
+        with tenant_scope("a"):
+            store = ApprovalStore(pools)
+            assert [decision.reason for decision in await store.propose_many([STOP, STOP])] == ["new", "in_flight"]
+            assert (await store.propose(STOP)).reason == "in_flight"
+
+
 FILL = """
 INSERT INTO interlock.proposals (org_id, kind, content_hash, cmd_hash, lease_until, canon_version)
 SELECT 'a', 'shell', sha256(n::text::bytea), 'filler', now() + interval '1 day', 1 FROM generate_series(1, 4000) AS n
@@ -86,7 +126,9 @@ async def test_a_plan_made_on_empty_tables_serves_large_ones(db, db_as_app, cool
     for n in range(8):  # a plan is kept after five uses
         for _ in range(2):
             await propose(f"docker stop {n}", f"docker stop  {n} now")
-    await db.execute(FILL)
+    async with db_as_app.transaction():
+        await db_as_app.execute("SELECT set_config('app.current_org_id', 'a', true)")
+        await db_as_app.execute(FILL)
     await db.execute("UPDATE interlock.proposals SET state = 'cancelled' WHERE get_byte(content_hash, 0) < 128")
     for proposed in (["docker stop new"], ["docker rm new"], ["docker stop new"], ["docker stop 1", "docker stop 2"]):
         # The counters may still hold what the transactions before did.

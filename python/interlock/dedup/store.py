@@ -12,7 +12,7 @@ from interlock.dedup.decision import DedupDecision
 from interlock.dedup.lifecycle import LifecycleState
 from interlock.dedup.payload import Payload
 from interlock.dedup.proposal import Proposal
-from interlock.dedup.store_errors import store_errors
+from interlock.dedup.store_errors import StoreErrors
 from interlock.dedup.stored import StoredProposal
 from interlock.dedup.watch import changes
 from interlock.errors import LifecycleError, ProposalNotFound, ScopeMissing, StaleAttempt
@@ -230,11 +230,11 @@ class ApprovalStore:
         return changes(self._pools, _duration("every", every).total_seconds())
 
     async def _propose(self, statement: rows.Propose, arguments: Sequence[Any]) -> list[Any]:
-        with store_errors():
+        with StoreErrors():
             return await self._pools.fetch_own(statement, *arguments, self._lease, self._cooldown, NEIGHBOURS)
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:
-        with store_errors():
+        with StoreErrors():
             return list(await self._pools.fetch(statement, *arguments))
 
 

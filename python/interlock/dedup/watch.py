@@ -15,7 +15,7 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from interlock.dedup import store_rows as rows
-from interlock.dedup.store_errors import store_errors
+from interlock.dedup.store_errors import StoreErrors
 from interlock.dedup.stored import StoredProposal
 from interlock.errors import StoreConnectionLost
 from interlock.tenancy.scope import frame_allows, require_frame
@@ -69,7 +69,7 @@ class ChangeSignal:
         while True:
             lost = asyncio.Event()
             try:
-                with store_errors():
+                with StoreErrors():
                     stop = await self._lane.listen(SystemChannel.PROPOSALS, heard=self._wake_all, lost=lost.set)
             except StoreConnectionLost:
                 await asyncio.sleep(pause)
@@ -103,7 +103,7 @@ async def changes(pools: TenantPools, every: float) -> AsyncIterator[StoredPropo
             woken.clear()
             frame_allows(frame)
             try:
-                with store_errors():
+                with StoreErrors():
                     found: list[Any] = (
                         await pools.fetch(rows.WATCH_FIRST)
                         if since is None

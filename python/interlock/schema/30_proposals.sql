@@ -40,10 +40,7 @@ BEGIN
       changed_by    text,
       change_reason text,
       changed_in    xid8 NOT NULL DEFAULT pg_current_xact_id(),
-      PRIMARY KEY (org_id, id),
-      -- Small, because PostgreSQL reads its text anew for every statement that writes a row: what an insert can get
-      -- wrong. guard_lifecycle checks what only an update can.
-      CONSTRAINT proposed CHECK (octet_length(content_hash) = 32 AND (lease_until IS NOT NULL OR state <> 'pending'))
+      PRIMARY KEY (org_id, id)
     )
   $table$ || layout;
 
@@ -82,8 +79,8 @@ $create$;
 -- Indexes -----------------------------------------------------------------------------------------------------------
 
 -- The guard itself. Its predicate holds every in-flight state and terminal states are absorbing, so no row ever
--- re-enters it.
-CREATE UNIQUE INDEX IF NOT EXISTS proposals_in_flight ON interlock.proposals (org_id, kind, content_hash)
+-- re-enters it. The hash stands before the kind, of which there are few: most comparisons end with it.
+CREATE UNIQUE INDEX IF NOT EXISTS proposals_in_flight ON interlock.proposals (org_id, content_hash, kind)
   WHERE state IN ('pending', 'executing', 'interrupted');
 CREATE INDEX IF NOT EXISTS proposals_cooling ON interlock.proposals (org_id, kind, content_hash, ended_at)
   WHERE state IN ('completed', 'cancelled');
@@ -119,13 +116,20 @@ BEGIN
     EXECUTE format('ALTER TABLE interlock.%I ENABLE ROW LEVEL SECURITY', protected);
     EXECUTE format('ALTER TABLE interlock.%I FORCE ROW LEVEL SECURITY', protected);
     EXECUTE format('DROP POLICY IF EXISTS of_current_org ON interlock.%I', protected);
+    -- Not in a sub-select, which costs more than it spares where a statement writes one row: it is a plan of its own, made
+    -- ready for each of the six checks that an INSERT … ON CONFLICT DO UPDATE … RETURNING has.
     EXECUTE format('CREATE POLICY of_current_org ON interlock.%I '
-                   'USING (org_id = (SELECT nullif(current_setting(''app.current_org_id'', true), ''''))) '
-                   'WITH CHECK (org_id = (SELECT nullif(current_setting(''app.current_org_id'', true), '''')))',
-                   protected);
+                   'USING (org_id = nullif(current_setting(''app.current_org_id'', true), ''''))', protected);
   END LOOP;
 END
 $policies$;
+
+-- What an insert can get wrong; guard_lifecycle checks what only an update can. A policy, because PostgreSQL reads the
+-- text of a CHECK anew for every statement that writes a row.
+ALTER TABLE interlock.proposals DROP CONSTRAINT IF EXISTS proposed;
+DROP POLICY IF EXISTS proposed ON interlock.proposals;
+CREATE POLICY proposed ON interlock.proposals AS RESTRICTIVE FOR INSERT
+  WITH CHECK (octet_length(content_hash) = 32 AND lease_until IS NOT NULL);
 
 -- `propose` takes back the row it inserted when the content cools down. Nothing older can be deleted.
 DROP POLICY IF EXISTS only_own_insert ON interlock.proposals;
@@ -137,9 +141,12 @@ CREATE POLICY only_without_proposal ON interlock.proposal_payloads AS RESTRICTIV
   USING (NOT EXISTS (SELECT FROM interlock.proposals p WHERE p.org_id = proposal_payloads.org_id AND p.id = proposal_id));
 
 -- A row starts as an unapproved pending one, because the columns that say otherwise cannot be inserted.
-GRANT SELECT, DELETE, INSERT (org_id, kind, content_hash, cmd_hash, logical_keys, display_id, lease_until, seen_count,
-                              target_state, canon_version)
-  ON interlock.proposals TO :"tenant_role", :"admin_role";
+-- No policy binds the admin role, which proposes nothing.
+GRANT INSERT (org_id, kind, content_hash, cmd_hash, logical_keys, display_id, lease_until, seen_count, target_state,
+              canon_version)
+  ON interlock.proposals TO :"tenant_role";
+REVOKE INSERT ON interlock.proposals FROM :"admin_role";
+GRANT SELECT, DELETE ON interlock.proposals TO :"tenant_role", :"admin_role";
 GRANT UPDATE (state, attempt, version, approved_by, approved_at, worker, lease_until, seen_count, last_seen_at,
               ended_at, changed_by, change_reason, changed_in)
   ON interlock.proposals TO :"tenant_role", :"admin_role";

@@ -6,28 +6,48 @@
 
 -- Propose -----------------------------------------------------------------------------------------------------------
 
+-- What a proposal is answered with: the row that stands for it, which is 'new', 'in_flight' or in its 'cooldown', and for a
+-- new one its neighbours: rows in flight with one of its logical keys ('cluster'), or on its target with another verb
+-- ('related'). `place` is that of the proposal in its batch. A type of its own, and flat: for columns of a function, and
+-- for a row in a column, the server would look each of them up in every call.
+DO $type$
+BEGIN
+  IF to_regtype('interlock.proposal_answer') IS NULL THEN
+    CREATE TYPE interlock.proposal_answer AS (
+      place integer, relation text, id uuid, org_id text, kind text, content_hash bytea, cmd_hash text,
+      logical_keys text[], display_id text, state text, attempt integer, version bigint, approved_by text,
+      approved_at timestamptz, lease_until timestamptz, seen_count bigint, first_seen_at timestamptz,
+      last_seen_at timestamptz, canon_version smallint);
+  END IF;
+END
+$type$;
+
+CREATE OR REPLACE FUNCTION interlock.answer_of(place integer, relation text, p interlock.proposals)
+RETURNS interlock.proposal_answer LANGUAGE sql STABLE AS $$
+  SELECT place, relation, p.id, p.org_id, p.kind, p.content_hash, p.cmd_hash, p.logical_keys, p.display_id, p.state,
+         p.attempt, p.version, p.approved_by, p.approved_at, p.lease_until, p.seen_count, p.first_seen_at,
+         p.last_seen_at, p.canon_version
+$$;
+
 -- Acts for `org`, whatever the scope of the session is, which it has again afterwards: a session that serves nothing else
--- needs neither to be brought into a scope nor out of one.
---
--- Answers one row ('new', 'in_flight', 'cooldown'), and for a new one its neighbours: rows in flight with one of its
--- logical keys ('cluster'), or on its target with another verb ('related'). `repeats` is how often a batch holds it.
+-- needs neither to be brought into a scope nor out of one. `repeats` is how often a batch holds the proposal.
 CREATE OR REPLACE FUNCTION interlock.propose(
-  org text, of_kind text, hash bytea, former_hash bytea, short_hash text, own_keys text[], label text,
+  org text, place integer, of_kind text, hash bytea, former_hash bytea, short_hash text, own_keys text[], label text,
   canonical_form bytea, canonical_context bytea, fingerprint bytea, repeats integer, canon smallint,
   lease interval, cooldown interval, neighbours integer
-) RETURNS TABLE (relation text, proposal interlock.proposals) LANGUAGE plpgsql
+) RETURNS SETOF interlock.proposal_answer LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 DECLARE
   scope CONSTANT text := current_setting('app.current_org_id', true);
   entered CONSTANT text := set_config('app.current_org_id', org, true);
   restored text;
-  answer record;
+  answer interlock.proposal_answer;
+  rounds integer;
   key text;
-  is_near boolean;
-  has_neighbours boolean := false;
+  has_neighbours boolean;
 BEGIN
   -- Each statement has its own snapshot under READ COMMITTED, which one statement with several CTEs would not have.
-  FOR round IN 1 .. 5 LOOP
+  LOOP
     -- Waits for an uncommitted rival, and goes on if that one rolls back.
     INSERT INTO interlock.proposals AS p
         (org_id, kind, content_hash, cmd_hash, logical_keys, display_id, lease_until, seen_count, target_state,
@@ -36,55 +56,70 @@ BEGIN
       ON CONFLICT (org_id, kind, content_hash) WHERE state IN ('pending', 'executing', 'interrupted')
       DO UPDATE SET seen_count = p.seen_count + excluded.seen_count, last_seen_at = clock_timestamp()
         WHERE p.lease_until IS NULL OR p.lease_until > clock_timestamp()
-      RETURNING p.* INTO proposal;
+      RETURNING place, CASE WHEN p.seen_count > repeats THEN 'in_flight' ELSE 'new' END, p.id, p.org_id, p.kind,
+        p.content_hash, p.cmd_hash, p.logical_keys, p.display_id, p.state, p.attempt, p.version, p.approved_by,
+        p.approved_at, p.lease_until, p.seen_count, p.first_seen_at, p.last_seen_at, p.canon_version
+      INTO answer;
     EXIT WHEN FOUND;
+    rounds := coalesce(rounds, 0) + 1;
+    IF rounds = 5 THEN
+      RAISE EXCEPTION 'the proposal kept ending while it was proposed' USING ERRCODE = 'serialization_failure';
+    END IF;
     PERFORM interlock.let_lapse(org, of_kind, hash);
   END LOOP;
-  IF proposal.id IS NULL THEN
-    RAISE EXCEPTION 'the proposal kept ending while it was proposed' USING ERRCODE = 'serialization_failure';
-  END IF;
 
-  relation := CASE WHEN proposal.seen_count > repeats THEN 'in_flight' ELSE 'new' END;
-  IF relation = 'new' AND (cooldown IS NOT NULL OR former_hash IS NOT NULL) THEN
-    SELECT * INTO answer FROM interlock.yield_to_earlier(proposal, former_hash, cooldown);
-    relation := answer.relation;
-    proposal := answer.earlier;
-  END IF;
-  RETURN NEXT;
-  IF relation = 'new' THEN
+  <<keeping>>
+  BEGIN
+    EXIT keeping WHEN answer.relation <> 'new';
+    IF cooldown IS NOT NULL OR former_hash IS NOT NULL THEN
+      answer := interlock.yield_to_earlier(answer, former_hash, fingerprint, cooldown);
+      EXIT keeping WHEN answer.relation <> 'new';
+    END IF;
     INSERT INTO interlock.proposal_payloads (org_id, proposal_id, canonical, context)
-      VALUES (org, proposal.id, canonical_form, canonical_context);
-    PERFORM pg_notify('interlock_proposals', '');
+      VALUES (org, answer.id, canonical_form, canonical_context);
+    NOTIFY interlock_proposals;
     FOREACH key IN ARRAY own_keys LOOP
       INSERT INTO interlock.proposal_targets AS own (org_id, target, logical_key, proposal_id)
-        VALUES (org, interlock.target_of(key), key, proposal.id)
-        RETURNING EXISTS (
+        VALUES (org, interlock.target_of(key), key, answer.id)
+        RETURNING has_neighbours OR EXISTS (
           SELECT FROM interlock.proposal_targets t
           WHERE t.org_id = own.org_id AND t.target = own.target AND t.proposal_id <> own.proposal_id)
-        INTO is_near;
-      has_neighbours := has_neighbours OR is_near;
+        INTO has_neighbours;
     END LOOP;
-    IF has_neighbours THEN
-      RETURN QUERY SELECT n.relation, n.proposal FROM interlock.neighbours_of(proposal, neighbours) AS n;
-    END IF;
+  END;
+  RETURN NEXT answer;
+  IF has_neighbours THEN
+    RETURN QUERY SELECT * FROM interlock.neighbours_of(answer, neighbours);
   END IF;
   restored := set_config('app.current_org_id', scope, true);
 END
 $$;
 
+DO $earlier$
+BEGIN
+  -- Of the same name and arguments in earlier releases, with another answer.
+  IF EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'interlock'::regnamespace AND proname = 'propose_many'
+             AND prorettype <> 'interlock.proposal_answer'::regtype) THEN
+    DROP FUNCTION interlock.propose_many(
+      text, text[], bytea[], bytea[], text[], text[], integer[], text[], bytea[], bytea[], bytea[], integer[], smallint,
+      interval, interval, integer);
+  END IF;
+END
+$earlier$;
+
 -- The arrays hold one element a proposal, in (kind, content_hash) order, so that two batches lock alike; the logical
--- keys of all stand in `keys`, those of a proposal end at its place in `last_keys`. Answers by place.
+-- keys of all stand in `keys`, those of a proposal end at its place in `last_keys`.
 CREATE OR REPLACE FUNCTION interlock.propose_many(
   org text, kinds text[], hashes bytea[], former_hashes bytea[], short_hashes text[], keys text[], last_keys integer[],
   labels text[], canonical_forms bytea[], canonical_contexts bytea[], fingerprints bytea[], repeats integer[],
   canon smallint, lease interval, cooldown interval, neighbours integer
-) RETURNS TABLE (place integer, relation text, proposal interlock.proposals) LANGUAGE plpgsql AS $$
+) RETURNS SETOF interlock.proposal_answer LANGUAGE plpgsql AS $$
 BEGIN
   FOR i IN 1 .. cardinality(kinds) LOOP
-    RETURN QUERY SELECT i, p.relation, p.proposal FROM interlock.propose(
-      org, kinds[i], hashes[i], former_hashes[i], short_hashes[i], keys[coalesce(last_keys[i - 1], 0) + 1 : last_keys[i]],
-      labels[i], canonical_forms[i], canonical_contexts[i], fingerprints[i], repeats[i], canon, lease, cooldown,
-      neighbours) AS p;
+    RETURN QUERY SELECT * FROM interlock.propose(
+      org, i, kinds[i], hashes[i], former_hashes[i], short_hashes[i],
+      keys[coalesce(last_keys[i - 1], 0) + 1 : last_keys[i]], labels[i], canonical_forms[i], canonical_contexts[i],
+      fingerprints[i], repeats[i], canon, lease, cooldown, neighbours);
   END LOOP;
 END
 $$;
@@ -104,9 +139,11 @@ $$;
 -- Takes the row just inserted back if an earlier one stands for its content: one in flight under the hash that an
 -- earlier canonical form gave it, or one that ended recently. The key is held meanwhile, so that no rival proposes it.
 CREATE OR REPLACE FUNCTION interlock.yield_to_earlier(
-  inserted interlock.proposals, former bytea, cooldown interval, OUT relation text, OUT earlier interlock.proposals
-) LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+  inserted interlock.proposal_answer, former bytea, fingerprint bytea, cooldown interval
+) RETURNS interlock.proposal_answer LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
+  earlier interlock.proposals;
+  reason text;
   hash bytea;
 BEGIN
   IF former IS NOT NULL THEN
@@ -116,34 +153,33 @@ BEGIN
       WHERE p.org_id = inserted.org_id AND p.kind = inserted.kind AND p.content_hash = former
         AND p.state IN ('pending', 'executing', 'interrupted')
       RETURNING p.* INTO earlier;
-    relation := CASE WHEN FOUND THEN 'in_flight' END;
+    reason := CASE WHEN FOUND THEN 'in_flight' END;
   END IF;
   FOREACH hash IN ARRAY ARRAY[inserted.content_hash, former] LOOP
-    EXIT WHEN relation IS NOT NULL OR cooldown IS NULL;
+    EXIT WHEN reason IS NOT NULL OR cooldown IS NULL;
     UPDATE interlock.proposals p
       SET seen_count = p.seen_count + inserted.seen_count, last_seen_at = clock_timestamp()
       WHERE (p.org_id, p.id) = (
         SELECT e.org_id, e.id FROM interlock.proposals e
         WHERE e.org_id = inserted.org_id AND e.kind = inserted.kind AND e.content_hash = hash
           AND e.state IN ('completed', 'cancelled') AND e.ended_at > clock_timestamp() - cooldown
-          AND e.target_state IS NOT DISTINCT FROM inserted.target_state
+          AND e.target_state IS NOT DISTINCT FROM fingerprint
         ORDER BY e.ended_at DESC LIMIT 1)
       RETURNING p.* INTO earlier;
-    relation := CASE WHEN FOUND THEN 'cooldown' END;
+    reason := CASE WHEN FOUND THEN 'cooldown' END;
   END LOOP;
-  IF relation IS NULL THEN
-    relation := 'new';
-    earlier := inserted;
-  ELSE
-    DELETE FROM interlock.proposals p WHERE p.org_id = inserted.org_id AND p.id = inserted.id;
+  IF reason IS NULL THEN
+    RETURN inserted;
   END IF;
+  DELETE FROM interlock.proposals p WHERE p.org_id = inserted.org_id AND p.id = inserted.id;
+  RETURN interlock.answer_of(inserted.place, reason, earlier);
 END
 $$;
 
 -- Each verb is looked up on its own, so that its part of the index is all that is read; what lies between the
 -- proposal's own verbs is related to it.
-CREATE OR REPLACE FUNCTION interlock.neighbours_of(proposed interlock.proposals, at_most integer)
-RETURNS TABLE (relation text, proposal interlock.proposals) LANGUAGE plpgsql STABLE
+CREATE OR REPLACE FUNCTION interlock.neighbours_of(proposed interlock.proposal_answer, at_most integer)
+RETURNS SETOF interlock.proposal_answer LANGUAGE plpgsql STABLE
 SET enable_seqscan = off SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
   found CONSTANT uuid[] := ARRAY(
@@ -167,11 +203,12 @@ BEGIN
     -- Apart from the conditions on the state, which would make the partial indexes look useful.
     WITH near AS MATERIALIZED (
       SELECT p FROM interlock.proposals p WHERE p.org_id = proposed.org_id AND p.id = ANY (found))
-    SELECT CASE WHEN (n.p).logical_keys && proposed.logical_keys THEN 'cluster' ELSE 'related' END, n.p
-    FROM near n
-    WHERE (n.p).state IN ('pending', 'executing', 'interrupted')
-      AND ((n.p).state <> 'pending' OR (n.p).lease_until > clock_timestamp())
-    ORDER BY (n.p).first_seen_at, (n.p).id;
+    SELECT a.*
+    FROM near n, LATERAL interlock.answer_of(
+      proposed.place, CASE WHEN (n.p).logical_keys && proposed.logical_keys THEN 'cluster' ELSE 'related' END, n.p) AS a
+    WHERE a.state IN ('pending', 'executing', 'interrupted')
+      AND (a.state <> 'pending' OR a.lease_until > clock_timestamp())
+    ORDER BY a.first_seen_at, a.id;
 END
 $$;
 
@@ -267,3 +304,10 @@ LANGUAGE sql SET plan_cache_mode = force_custom_plan AS $$
     FROM lapsed WHERE p.org_id = lapsed.org_id AND p.id = lapsed.id
     RETURNING p.*
 $$;
+
+-- What earlier releases called instead.
+DROP FUNCTION IF EXISTS
+  interlock.propose(text, text, bytea, bytea, text, text[], text, bytea, bytea, bytea, integer, smallint, interval, interval,
+                    integer),
+  interlock.yield_to_earlier(interlock.proposals, bytea, interval),
+  interlock.neighbours_of(interlock.proposals, integer);
