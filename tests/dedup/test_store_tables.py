@@ -11,6 +11,7 @@ import pytest
 
 from interlock.dedup import ApprovalStore, Proposal
 from interlock.dedup import store_rows as rows
+from interlock.errors import StoreConflict
 from interlock.schema import migrate
 from interlock.tenancy import pre_org_resolution_scope, tenant_scope
 
@@ -103,6 +104,28 @@ async def test_migrate_replaces_what_an_earlier_release_had(postgres_cluster, da
             store = ApprovalStore(pools)
             assert [decision.reason for decision in await store.propose_many([STOP, STOP])] == ["new", "in_flight"]
             assert (await store.propose(STOP)).reason == "in_flight"
+
+
+async def test_a_key_that_never_comes_free_is_not_waited_for(
+    postgres_cluster, database_roles, pools_on, database, db_as_app
+):
+    owner = await asyncpg.connect(postgres_cluster.dsn(database_roles.owner, database))
+    async with pools_on(database) as pools:
+        with tenant_scope("a"):
+            store = ApprovalStore(pools)
+            await store.propose(STOP)
+            async with db_as_app.transaction():
+                await db_as_app.execute("SELECT set_config('app.current_org_id', 'a', true)")
+                await db_as_app.execute("UPDATE interlock.proposals SET lease_until = now() - interval '1 s'")
+            # As if others always proposed it again first, with leases that are over.
+            await owner.execute(
+                "CREATE OR REPLACE FUNCTION interlock.let_lapse(org text, of_kind text, hash bytea) RETURNS void "
+                "LANGUAGE plpgsql AS $$ BEGIN END $$"
+            )
+            with pytest.raises(StoreConflict) as conflict:
+                await store.propose(STOP)
+    assert conflict.value.retryable
+    await owner.close()
 
 
 FILL = """
