@@ -16,6 +16,7 @@ from interlock.tenancy.checkout import Checkout, ended_by_the_server
 from interlock.tenancy.connection import TenantConnection
 from interlock.tenancy.modes import Mode, SessionRefused
 from interlock.tenancy.releasing import give_back, is_at_rest
+from interlock.tenancy.resting import Resting
 from interlock.tenancy.session import Session, run_unscoped, session_of, tracked
 from interlock.tenancy.stats import PoolStats
 from interlock.tenancy.turns import Turns
@@ -70,6 +71,8 @@ class RolePool:
         )
         self._max_size = self._pool.get_max_size()
         self._turns = Turns(self._max_size)
+        self._resting = Resting(lambda proxy: self._give_back(proxy, None))
+        self._closing = False
 
     async def open(self) -> None:
         """Connect as many sessions as the options ask for."""
@@ -109,12 +112,15 @@ class RolePool:
         proxy = None if self._turns.begin() else await self._wait()
         try:
             while True:
-                if proxy is not None and not is_at_rest(proxy):
-                    # It ended, or was expired, on its way.
-                    await self._give_back(proxy, None)
-                    proxy = None
+                if proxy is None:
+                    proxy = self._resting.take()
                 if proxy is None:
                     proxy = await self._pool.acquire()
+                elif not is_at_rest(proxy):
+                    # It ended, or was expired, on its way or at rest.
+                    await self._give_back(proxy, None)
+                    proxy = None
+                    continue
                 try:
                     connection = await self._bring_in(proxy, frame)
                 except SessionRefused:
@@ -223,8 +229,12 @@ class RolePool:
 
     async def _put_back(self, proxy: Any, timeout: float | None, *, has_turn: bool) -> None:
         try:
-            if has_turn and timeout is None and self._pass_on(proxy):
+            ready = has_turn and timeout is None and self._left_ready(proxy)
+            if ready and self._turns.is_awaited():
                 has_turn = False
+                self._turns.pass_on(proxy)
+            elif ready and not self._closing:
+                self._resting.keep(proxy)
             else:
                 await self._give_back(proxy, timeout)
         finally:
@@ -236,17 +246,14 @@ class RolePool:
         with contextlib.suppress(asyncpg.InternalClientError):
             await give_back(self._pool, proxy, timeout)
 
-    def _pass_on(self, proxy: Any) -> bool:
-        """Give the session, and the turn, to a checkout that waits, if there is one and the pool need not see it."""
-        if not self._turns.is_awaited() or self._user_reset is not None or not is_at_rest(proxy):
+    def _left_ready(self, proxy: Any) -> bool:
+        """End the session's use, and say whether the next may follow, because asyncpg's pool need not see it."""
+        if self._user_reset is not None or not is_at_rest(proxy):
             return False
         connection = proxy._con
         connection._on_release()
         self._leave(connection)
-        if connection.is_closed():
-            return False
-        self._turns.pass_on(proxy)
-        return True
+        return not connection.is_closed()
 
     # --- asyncpg's callbacks: they run in the context of whoever comes by, and must not see it
 
@@ -300,6 +307,8 @@ class RolePool:
 
     def _leave(self, connection: asyncpg.Connection) -> None:
         session: Session = connection.interlock_session  # type: ignore[attr-defined]
+        if not session.in_use:
+            return  # it comes from those who rest, or from one who waited
         session.in_use = False
         if session.misses_statement or session.has_other_codecs:
             self.counters.sessions_refused += 1
@@ -326,11 +335,14 @@ class RolePool:
 
     def terminate(self) -> None:
         """Close every session at once."""
+        self._closing = True
         self._pool.terminate()
 
     async def close(self) -> None:
         """Wait for every checkout to end, then close every session."""
+        self._closing = True
         await self.mode.stop()
+        await self._resting.end()
         await self._pool.close()
 
     def stats(self) -> PoolStats:
@@ -340,7 +352,7 @@ class RolePool:
             role=self._role,
             mode=self.mode.name,
             size=self._pool.get_size(),
-            idle=self._pool.get_idle_size(),
+            idle=self._pool.get_idle_size() + len(self._resting),
             max_size=self._max_size,
             checkouts=counted.checkouts,
             resets_failed=counted.resets_failed,
