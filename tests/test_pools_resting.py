@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -99,7 +100,7 @@ async def test_several_rest_and_are_taken_once_each(tenant_database: TenantDatab
 async def test_one_that_ends_at_rest_is_replaced(tenant_database: TenantDatabase, mode: ModeName, how: str) -> None:
     async with _pools(tenant_database, mode) as pools:
         pid = await _pid(pools, "A")
-        (session,) = _tenant(pools)._resting._sessions
+        (session,) = _tenant(pools)._resting
         connection = session._con
         if how == "expired":
             await pools.expire_connections()
@@ -165,21 +166,105 @@ async def test_the_reset_of_the_user_is_done_at_once(tenant_database: TenantData
         assert (done, any(_lent(pools))) == ([pid], False)
 
 
-async def test_one_that_cannot_be_given_back_does_not_keep_the_others(
-    mode: ModeName, caplog: pytest.LogCaptureFixture
+@contextmanager
+def _dead(pid: int) -> Iterator[None]:
+    """The way to a session is down: nothing that is sent to it is answered."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("command_timeout", [None, 60])
+@pytest.mark.parametrize("meets", ["a checkout", "the end of the rest", "the end of the pools"])
+async def test_nobody_waits_for_one_that_is_expired_and_does_not_answer(
+    tenant_database: TenantDatabase, mode: ModeName, command_timeout: float | None, meets: str
 ) -> None:
-    given: list[str] = []
+    async with asyncio.timeout(20):
+        pools = await create_tenant_pools(
+            *tenant_database.dsns, min_size=0, max_size=1, mode=mode, command_timeout=command_timeout
+        )
+        pid = await _pid(pools, "A")
+        with _dead(pid):
+            await pools.expire_connections()
+            if meets == "the end of the rest":
+                await _tenant(pools)._resting.end()
+            if meets != "the end of the pools":
+                assert await _pid(pools, "B") != pid
+            await pools.close()
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
 
-    async def give_back(session: str) -> None:
-        if session == "lost":
-            raise ConnectionResetError("the network is down")
-        given.append(session)
 
-    rest = resting.Resting(give_back)
-    for session in ("first", "lost", "last"):
-        rest.keep(session)
-    with caplog.at_level(logging.WARNING, "interlock.tenancy"):
-        await rest.end()
-    assert (given, len(rest), rest.take()) == (["last", "first"], 0, None)
-    assert "ConnectionResetError" in caplog.text
-    assert "network" not in caplog.text
+async def test_a_release_of_one_that_is_expired_and_does_not_answer_is_not_cancelled(
+    tenant_database: TenantDatabase, mode: ModeName
+) -> None:
+    pools = await create_tenant_pools(*tenant_database.dsns, min_size=0, max_size=1, mode=mode, command_timeout=0.1)
+    with tenant_scope("A"):
+        connection = await pools.acquire()
+    with _dead(connection._checkout.session.pid):
+        await pools.expire_connections()
+        with pytest.raises(TimeoutError):
+            await pools.release(connection)
+    pools.terminate()
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+
+
+async def test_whoever_waits_in_the_pool_while_a_login_takes_its_time_is_served(
+    tenant_database: TenantDatabase, mode: ModeName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resting, "REST_SECONDS", 3600)
+    logs_in = asyncio.Event()
+    logs_in.set()
+
+    async def connect(*args: Any, **options: Any) -> asyncpg.Connection:
+        await logs_in.wait()
+        return await asyncpg.connect(*args, **options)
+
+    pools = await create_tenant_pools(*tenant_database.dsns, min_size=2, max_size=2, mode=mode, connect=connect)
+    with tenant_scope("A"):
+        first, second = await pools.acquire(), await pools.acquire()
+    logs_in.clear()
+    # asyncpg replaces it at once, as there are fewer than min_size, and has its slot until then.
+    first.terminate()
+    await pools.release(first)
+    await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(_pid(pools, "B"))
+    await asyncio.sleep(0.01)
+    await pools.release(second)
+    try:
+        assert await asyncio.wait_for(waiting, 10) == second._checkout.session.pid
+    finally:
+        logs_in.set()
+        await pools.close()
+
+
+async def test_a_close_that_is_cancelled_closes_all_the_same(
+    tenant_database: TenantDatabase, mode: ModeName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with _pools(tenant_database, mode) as pools:
+        await _pid(pools, "A")
+        tenant = _tenant(pools)
+
+        async def cancelled() -> None:
+            raise asyncio.CancelledError
+
+        monkeypatch.setattr(tenant.mode, "stop", cancelled)
+        with pytest.raises(asyncio.CancelledError):
+            await tenant.close()
+        monkeypatch.undo()
+        with pytest.raises(asyncpg.InterfaceError, match="closed"):
+            await tenant.checkout(None)
+
+
+async def test_one_that_ended_at_rest_is_not_counted(tenant_database: TenantDatabase, mode: ModeName) -> None:
+    async with _pools(tenant_database, mode) as pools:
+        await _pid(pools, "A")
+        (session,) = _tenant(pools)._resting
+        session._con.terminate()
+        stats = pools.stats().tenant
+        assert (stats.size, stats.idle) == (0, 0)

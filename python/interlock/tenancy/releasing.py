@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 
 async def give_back(pool: asyncpg.Pool, proxy: Any, timeout: float | None) -> None:
-    """Release ``proxy``; as ``pool.release(proxy, timeout=timeout)``, and sooner where asyncpg is what we know."""
-    releasing = _release_without_task(proxy) if timeout is None else None
+    """Release ``proxy``; as ``pool.release(proxy, timeout=timeout)``, and sooner where asyncpg is what we know.
+
+    One that asyncpg may close is left to asyncpg: a close has a time limit, which must begin and end in one task.
+    """
+    releasing = _release_without_task(proxy) if timeout is None and is_at_rest(proxy) else None
     if releasing is None:
         await pool.release(proxy, timeout=timeout)
         return

@@ -7,13 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
-
-from interlock.tenancy.modes import BROKEN
-
-logger = logging.getLogger("interlock.tenancy")
 
 # Less than what the pool does with idle sessions may be late by, and more than what lies between requests under load.
 REST_SECONDS = 0.1
@@ -23,7 +18,7 @@ class Resting:
     """Keeps free sessions for a moment, then gives them to the pool.
 
     Args:
-        give_back: gives one to it.
+        give_back: gives one to it, and waits for nothing that may not come.
 
     """
 
@@ -35,8 +30,8 @@ class Resting:
         self._over: asyncio.TimerHandle | None = None
         self._returning: asyncio.Task[None] | None = None
 
-    def __len__(self) -> int:
-        return len(self._sessions)
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._sessions)
 
     def keep(self, session: Any) -> None:
         """Let a session rest."""
@@ -55,11 +50,7 @@ class Resting:
             self._over.cancel()
             self._over = None
         while self._sessions:
-            try:
-                await self._give_back(self._sessions.pop())
-            except BROKEN as error:
-                # One that was expired is closed now, over a network that may be down. The others' turn is not lost.
-                logger.warning("a session that was at rest could not be closed in order: %s", type(error).__name__)
+            await self._give_back(self._sessions.pop())
 
     def _return(self) -> None:
         self._over = None

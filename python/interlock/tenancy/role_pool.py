@@ -71,7 +71,8 @@ class RolePool:
         )
         self._max_size = self._pool.get_max_size()
         self._turns = Turns(self._max_size)
-        self._resting = Resting(lambda proxy: self._give_back(proxy, None))
+        self._resting = Resting(self._end_rest)
+        self._asking = 0  # checkouts that wait in asyncpg's pool
         self._closing = False
 
     async def open(self) -> None:
@@ -115,10 +116,10 @@ class RolePool:
                 if proxy is None:
                     proxy = self._resting.take()
                 if proxy is None:
-                    proxy = await self._pool.acquire()
+                    proxy = await self._acquire()
                 elif not is_at_rest(proxy):
-                    # It ended, or was expired, on its way or at rest.
-                    await self._give_back(proxy, None)
+                    # It ended, or was expired, on its way or at rest. Its network may be down: nobody waits for it.
+                    _terminate(proxy)
                     proxy = None
                     continue
                 try:
@@ -135,6 +136,13 @@ class RolePool:
         except BaseException:
             self._turns.end()
             raise
+
+    async def _acquire(self) -> Any:
+        self._asking += 1
+        try:
+            return await self._pool.acquire()
+        finally:
+            self._asking -= 1
 
     async def _wait(self) -> Any:
         """Wait for a turn, and maybe a session with it."""
@@ -229,7 +237,8 @@ class RolePool:
 
     async def _put_back(self, proxy: Any, timeout: float | None, *, has_turn: bool) -> None:
         try:
-            ready = has_turn and timeout is None and self._left_ready(proxy)
+            # Whoever waits in asyncpg's pool, as while a login takes its time, came before.
+            ready = has_turn and timeout is None and not self._asking and self._left_ready(proxy)
             if ready and self._turns.is_awaited():
                 has_turn = False
                 self._turns.pass_on(proxy)
@@ -240,6 +249,12 @@ class RolePool:
         finally:
             if has_turn:
                 self._turns.end()
+
+    async def _end_rest(self, proxy: Any) -> None:
+        if is_at_rest(proxy):
+            await self._give_back(proxy, None)
+        else:
+            _terminate(proxy)
 
     async def _give_back(self, proxy: Any, timeout: float | None) -> None:
         # The pool may have taken back the slot of a session that ended just now, before the proxy knows.
@@ -341,8 +356,13 @@ class RolePool:
     async def close(self) -> None:
         """Wait for every checkout to end, then close every session."""
         self._closing = True
-        await self.mode.stop()
-        await self._resting.end()
+        try:
+            await self.mode.stop()
+            await self._resting.end()
+        except BaseException:
+            # As asyncpg's own close() does.
+            self._pool.terminate()
+            raise
         await self._pool.close()
 
     def stats(self) -> PoolStats:
@@ -352,7 +372,7 @@ class RolePool:
             role=self._role,
             mode=self.mode.name,
             size=self._pool.get_size(),
-            idle=self._pool.get_idle_size() + len(self._resting),
+            idle=self._pool.get_idle_size() + sum(map(is_at_rest, self._resting)),
             max_size=self._max_size,
             checkouts=counted.checkouts,
             resets_failed=counted.resets_failed,
