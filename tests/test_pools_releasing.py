@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from interlock.tenancy import TenantPools, create_tenant_pools, tenant_scope
+from interlock.tenancy import TenantPools, create_tenant_pools, releasing, tenant_scope
 from interlock.tenancy.modes import ModeName
 from interlock.tenancy.pipelined import MOST_AHEAD, Pipelined
 from interlock.tenancy.releasing import give_back
@@ -122,7 +122,7 @@ async def test_pools_that_close_while_a_session_is_replaced_leave_nothing_behind
     gc.collect()
 
 
-async def test_one_that_goes_on_after_an_error_is_run_to_its_end() -> None:
+async def test_one_that_goes_on_after_an_error_is_run_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     failing, waited_for = (asyncio.get_running_loop().create_future() for _ in range(2))
 
     class Holder:
@@ -139,6 +139,7 @@ async def test_one_that_goes_on_after_an_error_is_run_to_its_end() -> None:
     class Proxy:
         _con, _holder = Connection(), Holder()
 
+    monkeypatch.setattr(releasing, "is_at_rest", lambda _: True)
     ended: list[float | None] = []
     pool: Any = None
     asyncio.get_running_loop().call_soon(failing.set_exception, OSError())
